@@ -1,0 +1,1 @@
+"""The nouns every other room speaks. Standard library only; nothing here decides anything."""

@@ -1,0 +1,203 @@
+"""Everything the core can answer: what to send, and what was decided.
+
+Effects are the only output that counts: their canonical bytes make the digest chain,
+and the journal keeps each one. All times are ns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.model.orders import Intent, OrderKind, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """Send this order once. Fields as in Proposal; `client_id` is never used again."""
+
+    at: int
+    client_id: str
+    account: str
+    venue: str
+    symbol: str
+    side: Side
+    kind: OrderKind
+    intent: Intent
+    quantity: Decimal | None
+    limit_price: Decimal | None
+    trigger_price: Decimal | None
+    reference_price: Decimal
+    reduce_only: bool
+    close_position: bool
+    post_only: bool
+    purpose: str
+    policy_version: int
+    """The policy's version it was approved under; perform withholds it if a stricter one came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Ask the venue to take an order back."""
+
+    at: int
+    client_id: str
+    venue: str
+    symbol: str
+    conditional: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefused:
+    """A proposal that policy refused: a counted skip with its reason."""
+
+    at: int
+    proposer: str
+    purpose: str
+    intent: Intent
+    venue: str
+    symbol: str
+    side: Side
+    reason: str
+    """A short word to count by: the entry rule's id, `level`, `muted`, `denied`, `no_instrument`, ..."""
+    detail: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleMoved:
+    """A rule instance changed its lifecycle state. `inputs` are the values it read, as text."""
+
+    at: int
+    rule: str
+    instance: str
+    before: str
+    after: str
+    why: str
+    inputs: tuple[tuple[str, str], ...]
+    source: str
+    """file:line of the rule."""
+    restrains: str
+    """What it now restrains, in words; empty when nothing."""
+    episode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchSet:
+    """A latch closed: the restraint stays until `engine rearm` (or the boundary)."""
+
+    at: int
+    latch: str
+    number: int
+    rule: str
+    mode: str
+    restrains: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchCleared:
+    """A latch was re-armed, by whom."""
+
+    at: int
+    latch: str
+    number: int
+    actor: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChanged:
+    """The join of all restraints changed; `binding` are the rules that make it what it is."""
+
+    at: int
+    version: int
+    level: str
+    size_mult: float
+    mute: tuple[str, ...]
+    deny: tuple[str, ...]
+    deny_quotes: tuple[str, ...]
+    max_notional_usd: Decimal | None
+    binding: tuple[str, ...]
+    stricter: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOpened:
+    """An action's journalled goal: converge to `quantity` (signed base) reduce-only. `name` is rule/instance/episode."""
+
+    at: int
+    name: str
+    kind: str
+    """exit_risk, trim_pct or hedge_ratio."""
+    venue: str
+    symbol: str
+    quantity: Decimal
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Tell a person. `to` is page, alert or digest."""
+
+    at: int
+    to: str
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagChanged:
+    """A flag's resolved value changed; texts, so that every kind prints alike."""
+
+    at: int
+    name: str
+    before: str
+    after: str
+    layer: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswered:
+    """What a command did or why it was refused."""
+
+    at: int
+    verb: str
+    accepted: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMade:
+    """A strategy's plan after an announcement or its end, in words, for the story and the audit."""
+
+    at: int
+    strategy: str
+    symbol: str
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryCrossed:
+    """A local day began; `day` is the local date, `next_at` the next boundary."""
+
+    at: int
+    day: str
+    next_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalFault:
+    """The engine caught itself breaking its own law; it halts."""
+
+    at: int
+    what: str
+
+
+Effect = (
+    PlaceOrder | CancelOrder | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
+    | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed | InternalFault
+)
