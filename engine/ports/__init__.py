@@ -1,0 +1,1 @@
+"""Promises: what the outside must do for us, as Protocols only."""
