@@ -1,0 +1,164 @@
+"""The demo tape: six and a half market hours in which most things that can go wrong do.
+
+Listings in ever thinner books, two that must be skipped, a market-data drop and a depeg
+while a position is open, and the daily boundary. Everything a person may want to tune
+stands in the constants; minutes count from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, line, told
+from engine.model.market import Announcement, FeedState, Heartbeat, OraclePrice
+from engine.model.time import MINUTE, MS, SECOND, parse_instant
+from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, Chapter, TapeEvent, TapeHeader
+
+VENUE = "paper"
+START = parse_instant("2026-03-02T18:00:00Z")
+"""A Monday; midnight UTC, the daily boundary, comes at minute 360."""
+MINUTES = 390
+SEED = 20260302
+
+ALFA, RUSH, PAIR_B, WIDE, PAIR_C, PAIR_D, DROP_COIN, PEG_COIN = 20.0, 68.0, 90.0, 140.0, 165.0, 215.0, 265.0, 316.0
+"""When each listing is announced."""
+DROP_FROM, DROP_S = 272.0, 90
+"""The market-data drop: its minute and its seconds, while the position of DROP_COIN is open."""
+ORACLE_EVERY, POLL_EVERY = 60 * SECOND, 30 * SECOND
+
+PEG = (
+    (0, 1.0), (321, 0.9997), (322, 0.9962), (323, 0.9935), (324, 0.9890), (325, 0.9850), (326, 0.9810), (327, 0.9770),
+    (330, 0.9700), (333, 0.9740), (336, 0.9830), (338, 0.9900), (340, 0.9955), (341, 0.9968), (342, 0.9982), (345, 0.9996),
+)
+"""(minute, USD per USDT): under 0.995 from minute 323, low 0.97, inside half the threshold again from 342."""
+PEG_NOISE = 0.0002
+
+RISE_AND_TRAIL = (
+    (0, 0), (0.5, 60), (1, 130), (3, 260), (5, 190), (9, 430), (12, 320), (18, 660), (22, 540), (30, 900), (34, 620),
+    (45, 500), (60, 450),
+)
+"""Minutes after the announcement, bps: a good breakout with pullbacks, ended by one that is too deep."""
+RISE_THEN_STOP = ((0, 0), (0.7, 70), (1.2, 140), (4, 260), (8, 150), (13, 40), (18, -120), (23, -260), (40, -300), (60, -280))
+"""A breakout that fails: the stop loss."""
+RISE_IN_STEPS = ((0, 0), (0.6, 80), (1.1, 150), (4, 320), (6, 260), (11, 520), (14, 430), (20, 720), (26, 470), (40, 400))
+"""A shorter one: a rung or two of the ladder, then the trailing stop."""
+SIDEWAYS = ((0, 0), (0.6, 80), (1.1, 140), (3, 190), (8, 160), (15, 210), (25, 170), (35, 215), (44, 180), (60, 150))
+"""It rises and then does nothing: the time stop."""
+RUNAWAY = ((0, 0), (0.01, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
+"""Gone before anybody can be in: late chase."""
+CLIMB = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
+"""Fine to trade, but for the spread it is shown with."""
+
+
+def _after(minute: float, shape: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((minute + m, bps) for m, bps in shape)
+
+
+def _listed(
+    symbol: str, price: float, decimals: int, at: float, shape: tuple[tuple[float, float], ...], *,
+    spread_bps: float, level_usd: float, level_bps: float, busy_minutes: float = 50,
+) -> Coin:
+    return Coin(
+        symbol=symbol, base=symbol.removesuffix("USDT"), price=price, decimals=decimals, path=_after(at, shape),
+        noise_bps=3.0, spread_bps=spread_bps, level_usd=level_usd, level_bps=level_bps, from_minute=at - 5,
+        busy=((at - 0.2, at + busy_minutes),),
+    )
+
+
+COINS = (
+    Coin(
+        symbol="BTCUSDT", base="BTC", price=64_000.0, decimals=1, step="0.001", noise_bps=1.0, spread_bps=0.2,
+        level_usd=60_000, level_bps=0.5, calm_s=1.0,
+        path=((0, 0), (60, 35), (120, -20), (200, 60), (280, 10), (323, 30), (331, -60), (345, 0), (390, 20)),
+    ),
+    _listed("NOVAUSDT", 2.4, 4, ALFA, RISE_AND_TRAIL, spread_bps=4, level_usd=900, level_bps=2),
+    _listed("RUSHUSDT", 0.61, 5, RUSH, RUNAWAY, spread_bps=8, level_usd=500, level_bps=4, busy_minutes=25),
+    _listed("ORBTUSDT", 1.35, 5, PAIR_B, RISE_IN_STEPS, spread_bps=9, level_usd=300, level_bps=5),
+    _listed("LUMNUSDT", 0.244, 6, PAIR_B, RISE_THEN_STOP, spread_bps=9, level_usd=300, level_bps=5),
+    _listed("GAPZUSDT", 0.92, 5, WIDE, CLIMB, spread_bps=85, level_usd=250, level_bps=6, busy_minutes=25),
+    _listed("FERNUSDT", 3.18, 4, PAIR_C, RISE_IN_STEPS, spread_bps=15, level_usd=210, level_bps=6),
+    _listed("HALOUSDT", 0.078, 7, PAIR_C, RISE_THEN_STOP, spread_bps=15, level_usd=210, level_bps=6),
+    _listed("KITEUSDT", 5.66, 4, PAIR_D, RISE_IN_STEPS, spread_bps=27, level_usd=220, level_bps=7),
+    _listed("MOSSUSDT", 0.417, 6, PAIR_D, SIDEWAYS, spread_bps=27, level_usd=220, level_bps=7),
+    _listed("DUSKUSDT", 1.02, 5, DROP_COIN, SIDEWAYS, spread_bps=24, level_usd=260, level_bps=6),
+    _listed("PINEUSDT", 2.05, 5, PEG_COIN, SIDEWAYS, spread_bps=24, level_usd=260, level_bps=6),
+)
+
+NEWS = (
+    (ALFA, "Paper Exchange Will List Nova (NOVA)", ("NOVAUSDT",)),
+    (RUSH, "Paper Exchange Will List Rush (RUSH)", ("RUSHUSDT",)),
+    (PAIR_B, "Paper Exchange Will List Orbit (ORBT) and Lumen (LUMN)", ("ORBTUSDT", "LUMNUSDT")),
+    (WIDE, "Paper Exchange Will List Gapz (GAPZ) with Seed Tag Applied", ("GAPZUSDT",)),
+    (PAIR_C, "Paper Exchange Will List Fern (FERN) and Halo (HALO)", ("FERNUSDT", "HALOUSDT")),
+    (PAIR_D, "Paper Exchange Will List Kite (KITE) and Moss (MOSS)", ("KITEUSDT", "MOSSUSDT")),
+    (DROP_COIN, "Paper Exchange Will List Dusk (DUSK)", ("DUSKUSDT",)),
+    (PEG_COIN, "Paper Exchange Will List Pine (PINE)", ("PINEUSDT",)),
+)
+"""(minute, title, symbols)."""
+
+CHAPTERS = (
+    ("a quiet evening", 0.0), ("NOVA is listed: a breakout in a good book", ALFA), ("RUSH runs away", RUSH),
+    ("ORBT and LUMN: the books get thinner", PAIR_B), ("GAPZ: a spread nobody should pay", WIDE),
+    ("FERN and HALO: slippage adds up", PAIR_C), ("KITE and MOSS: worse still", PAIR_D),
+    ("DUSK is listed", DROP_COIN), ("market data stops for 90 s", DROP_FROM),
+    ("market data is back", DROP_FROM + DROP_S / 60), ("PINE is listed", PEG_COIN), ("USDT leaves its peg", 322.0),
+    ("USDT is back; the latch is not", 342.0), ("a new day", 360.0),
+)
+"""(name, minute it starts); each ends where the next starts."""
+
+
+def instant(minute: float) -> int:
+    """Return the instant of a story's `minute` in ns."""
+    return START + round(minute * MINUTE)
+
+
+def demo_tape(seed: int = SEED) -> GeneratedTape:
+    """Return the demo tape; the same `seed` makes the same events, whatever the machine."""
+    drop = (instant(DROP_FROM), instant(DROP_FROM) + DROP_S * SECOND)
+    stage = Stage(venue=VENUE, start=START, end=instant(MINUTES), seed=seed, silences=(drop,))
+
+    def story() -> Iterator[Timed]:
+        coins = [CoinFeed(coin, stage).events() for coin in COINS]
+        return told([_connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE), *coins], stage.end)
+
+    ends = [start for _, start in CHAPTERS[1:]] + [float(MINUTES)]
+    return GeneratedTape(
+        TapeHeader(
+            name="demo", source="generated: an invented venue, invented coins", events=-1, first_at=START, last_at=stage.end,
+            instruments=tuple(instrument(coin, VENUE) for coin in COINS), venues=(VENUE,),
+            symbols=tuple(coin.symbol for coin in COINS), producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}), seed=seed,
+            chapters=tuple(
+                Chapter(name=name, start=instant(start), end=instant(end))
+                for (name, start), end in zip(CHAPTERS, ends, strict=True)
+            ),
+        ),
+        story,
+    )
+
+
+def _connection(drop: tuple[int, int]) -> Iterator[tuple[int, TapeEvent]]:
+    yield START, FeedState(VENUE, True, "connected", START)
+    yield drop[0], FeedState(VENUE, False, "connection reset by peer", drop[0])
+    yield drop[1], FeedState(VENUE, True, "reconnected", drop[1])
+
+
+def announcements() -> Iterator[tuple[int, TapeEvent]]:
+    """Yield the venue's news; each is read 1.2 s after it was published."""
+    for number, (minute, title, symbols) in enumerate(NEWS, start=1):
+        at = instant(minute)
+        yield at, Announcement(VENUE, f"paper-{number}", "listing", title, symbols, at - 1200 * MS, at)
+
+
+def polls(start: int, end: int) -> Iterator[tuple[int, TapeEvent]]:
+    """Yield the successful polls of the announcements page: no news is news."""
+    for at in range(start + SECOND, end, POLL_EVERY):
+        yield at, Heartbeat(ANNOUNCEMENTS, at)
+
+
+def oracle(stage: Stage, peg: tuple[tuple[float, float], ...], noise: float) -> Iterator[tuple[int, TapeEvent]]:
+    """Yield one USDT/USD round a minute, 2 s after the full minute, `noise` (USD) around `peg`."""
+    value, draw = line(peg), Random(stage.seed).random
+    for number, at in enumerate(range(stage.start + 2 * SECOND, stage.end, ORACLE_EVERY)):
+        price = round(value(float(number)) + noise * (draw() + draw() - 1.0), 6)
+        yield at, OraclePrice("chainlink", "USDT", "USD", price, str(100_000 + number), at - 2 * SECOND, at)
