@@ -8,6 +8,7 @@ stands in the constants; minutes count from the start.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, line, told
@@ -29,40 +30,64 @@ ORACLE_EVERY, POLL_EVERY = 60 * SECOND, 30 * SECOND
 
 PEG = (
     (0, 1.0), (321, 0.9997), (322, 0.9962), (323, 0.9935), (324, 0.9890), (325, 0.9850), (326, 0.9810), (327, 0.9770),
-    (330, 0.9700), (333, 0.9740), (336, 0.9830), (338, 0.9900), (340, 0.9955), (341, 0.9968), (342, 0.9982), (345, 0.9996),
+    (330, 0.9700), (333, 0.9740), (336, 0.9830), (338, 0.9900), (340, 0.9955), (341, 0.9968), (342, 0.9982),
+    (345, 0.9996),
 )
 """(minute, USD per USDT): under 0.995 from minute 323, low 0.97, inside half the threshold again from 342."""
 PEG_NOISE = 0.0002
 
-RISE_AND_TRAIL = (
+Shape = tuple[tuple[float, float], ...]
+"""(minutes after the announcement, bps from the price before it)."""
+
+RISE_AND_TRAIL: Shape = (
     (0, 0), (0.5, 60), (1, 130), (3, 260), (5, 190), (9, 430), (12, 320), (18, 660), (22, 540), (30, 900), (34, 620),
     (45, 500), (60, 450),
 )
-"""Minutes after the announcement, bps: a good breakout with pullbacks, ended by one that is too deep."""
-RISE_THEN_STOP = ((0, 0), (0.7, 70), (1.2, 140), (4, 260), (8, 150), (13, 40), (18, -120), (23, -260), (40, -300), (60, -280))
+"""A good breakout with pullbacks, ended by one that is too deep."""
+RISE_THEN_STOP: Shape = (
+    (0, 0), (0.7, 70), (1.2, 140), (4, 260), (8, 150), (13, 40), (18, -120), (23, -260), (40, -300), (60, -280),
+)
 """A breakout that fails: the stop loss."""
-RISE_IN_STEPS = ((0, 0), (0.6, 80), (1.1, 150), (4, 320), (6, 260), (11, 520), (14, 430), (20, 720), (26, 470), (40, 400))
+RISE_IN_STEPS: Shape = (
+    (0, 0), (0.6, 80), (1.1, 150), (4, 320), (6, 260), (11, 520), (14, 430), (20, 720), (26, 470), (40, 400),
+)
 """A shorter one: a rung or two of the ladder, then the trailing stop."""
-SIDEWAYS = ((0, 0), (0.6, 80), (1.1, 140), (3, 190), (8, 160), (15, 210), (25, 170), (35, 215), (44, 180), (60, 150))
+SIDEWAYS: Shape = (
+    (0, 0), (0.6, 80), (1.1, 140), (3, 190), (8, 160), (15, 210), (25, 170), (35, 215), (44, 180), (60, 150),
+)
 """It rises and then does nothing: the time stop."""
-RUNAWAY = ((0, 0), (0.01, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
+RUNAWAY: Shape = ((0, 0), (0.01, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
 """Gone before anybody can be in: late chase."""
-CLIMB = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
+CLIMB: Shape = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
 """Fine to trade, but for the spread it is shown with."""
 
 
-def _after(minute: float, shape: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    return tuple((minute + m, bps) for m, bps in shape)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """How good the market of a listed coin is: spread and distance of levels in bps, a level's content in USD."""
+
+    spread_bps: float
+    level_usd: float
+    level_bps: float
+    busy_minutes: float = 50
 
 
-def _listed(
-    symbol: str, price: float, decimals: int, at: float, shape: tuple[tuple[float, float], ...], *,
-    spread_bps: float, level_usd: float, level_bps: float, busy_minutes: float = 50,
-) -> Coin:
+GOOD = Shop(spread_bps=4, level_usd=900, level_bps=2)
+RUSHED = Shop(spread_bps=8, level_usd=500, level_bps=4, busy_minutes=25)
+THIN = Shop(spread_bps=9, level_usd=300, level_bps=5)
+GAPING = Shop(spread_bps=85, level_usd=250, level_bps=6, busy_minutes=25)
+THINNER = Shop(spread_bps=15, level_usd=210, level_bps=6)
+THINNEST = Shop(spread_bps=27, level_usd=220, level_bps=7)
+LATE = Shop(spread_bps=24, level_usd=260, level_bps=6)
+"""A taker of 1,000 USD pays about half the spread and one level_bps for every two levels it eats."""
+
+
+def _listed(symbol: str, tick: tuple[float, int], at: float, shape: Shape, shop: Shop) -> Coin:
+    """Return a coin announced at minute `at`; `tick` is (price, decimals of a price)."""
     return Coin(
-        symbol=symbol, base=symbol.removesuffix("USDT"), price=price, decimals=decimals, path=_after(at, shape),
-        noise_bps=3.0, spread_bps=spread_bps, level_usd=level_usd, level_bps=level_bps, from_minute=at - 5,
-        busy=((at - 0.2, at + busy_minutes),),
+        symbol=symbol, base=symbol.removesuffix("USDT"), price=tick[0], decimals=tick[1], from_minute=at - 5,
+        path=tuple((at + minute, bps) for minute, bps in shape), noise_bps=3.0, spread_bps=shop.spread_bps,
+        level_usd=shop.level_usd, level_bps=shop.level_bps, busy=((at - 0.2, at + shop.busy_minutes),),
     )
 
 
@@ -72,17 +97,17 @@ COINS = (
         level_usd=60_000, level_bps=0.5, calm_s=1.0,
         path=((0, 0), (60, 35), (120, -20), (200, 60), (280, 10), (323, 30), (331, -60), (345, 0), (390, 20)),
     ),
-    _listed("NOVAUSDT", 2.4, 4, ALFA, RISE_AND_TRAIL, spread_bps=4, level_usd=900, level_bps=2),
-    _listed("RUSHUSDT", 0.61, 5, RUSH, RUNAWAY, spread_bps=8, level_usd=500, level_bps=4, busy_minutes=25),
-    _listed("ORBTUSDT", 1.35, 5, PAIR_B, RISE_IN_STEPS, spread_bps=9, level_usd=300, level_bps=5),
-    _listed("LUMNUSDT", 0.244, 6, PAIR_B, RISE_THEN_STOP, spread_bps=9, level_usd=300, level_bps=5),
-    _listed("GAPZUSDT", 0.92, 5, WIDE, CLIMB, spread_bps=85, level_usd=250, level_bps=6, busy_minutes=25),
-    _listed("FERNUSDT", 3.18, 4, PAIR_C, RISE_IN_STEPS, spread_bps=15, level_usd=210, level_bps=6),
-    _listed("HALOUSDT", 0.078, 7, PAIR_C, RISE_THEN_STOP, spread_bps=15, level_usd=210, level_bps=6),
-    _listed("KITEUSDT", 5.66, 4, PAIR_D, RISE_IN_STEPS, spread_bps=27, level_usd=220, level_bps=7),
-    _listed("MOSSUSDT", 0.417, 6, PAIR_D, SIDEWAYS, spread_bps=27, level_usd=220, level_bps=7),
-    _listed("DUSKUSDT", 1.02, 5, DROP_COIN, SIDEWAYS, spread_bps=24, level_usd=260, level_bps=6),
-    _listed("PINEUSDT", 2.05, 5, PEG_COIN, SIDEWAYS, spread_bps=24, level_usd=260, level_bps=6),
+    _listed("NOVAUSDT", (2.4, 4), ALFA, RISE_AND_TRAIL, GOOD),
+    _listed("RUSHUSDT", (0.61, 5), RUSH, RUNAWAY, RUSHED),
+    _listed("ORBTUSDT", (1.35, 5), PAIR_B, RISE_IN_STEPS, THIN),
+    _listed("LUMNUSDT", (0.244, 6), PAIR_B, RISE_THEN_STOP, THIN),
+    _listed("GAPZUSDT", (0.92, 5), WIDE, CLIMB, GAPING),
+    _listed("FERNUSDT", (3.18, 4), PAIR_C, RISE_IN_STEPS, THINNER),
+    _listed("HALOUSDT", (0.078, 7), PAIR_C, RISE_THEN_STOP, THINNER),
+    _listed("KITEUSDT", (5.66, 4), PAIR_D, RISE_IN_STEPS, THINNEST),
+    _listed("MOSSUSDT", (0.417, 6), PAIR_D, SIDEWAYS, THINNEST),
+    _listed("DUSKUSDT", (1.02, 5), DROP_COIN, SIDEWAYS, LATE),
+    _listed("PINEUSDT", (2.05, 5), PEG_COIN, SIDEWAYS, LATE),
 )
 
 NEWS = (
@@ -120,14 +145,16 @@ def demo_tape(seed: int = SEED) -> GeneratedTape:
 
     def story() -> Iterator[Timed]:
         coins = [CoinFeed(coin, stage).events() for coin in COINS]
-        return told([_connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE), *coins], stage.end)
+        others = [_connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE)]
+        return told([*others, *coins], stage.end)
 
     ends = [start for _, start in CHAPTERS[1:]] + [float(MINUTES)]
     return GeneratedTape(
         TapeHeader(
-            name="demo", source="generated: an invented venue, invented coins", events=-1, first_at=START, last_at=stage.end,
-            instruments=tuple(instrument(coin, VENUE) for coin in COINS), venues=(VENUE,),
-            symbols=tuple(coin.symbol for coin in COINS), producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}), seed=seed,
+            name="demo", source="generated: an invented venue, invented coins", events=-1, seed=seed,
+            first_at=START, last_at=stage.end, venues=(VENUE,), symbols=tuple(coin.symbol for coin in COINS),
+            instruments=tuple(instrument(coin, VENUE) for coin in COINS),
+            producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}),
             chapters=tuple(
                 Chapter(name=name, start=instant(start), end=instant(end))
                 for (name, start), end in zip(CHAPTERS, ends, strict=True)

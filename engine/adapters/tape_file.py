@@ -95,6 +95,7 @@ class FileTape:
     """A tape in a file; see `ports.feed.Tape`. One reading at a time."""
 
     def __init__(self, path: Path, header: TapeHeader, names: dict[bytes, tuple[str, str]]) -> None:
+        """`names` are the digits that a line writes for an instrument -> (venue, symbol)."""
         self._path, self._header, self._names = path, header, names
         self._damaged: list[Damage] = []
         self._clamped = self._index = 0
@@ -133,7 +134,8 @@ class FileTape:
                 self._damage(broken_stream(error), ends_tape=True)
                 return
         if self._index != self._header.events:
-            self._damage(f"the header promises {self._header.events} events, the file holds {self._index}", ends_tape=True)
+            what = f"the header promises {self._header.events} events, the file holds {self._index}"
+            self._damage(what, ends_tape=True)
 
     def _decode(self, stream: IO[bytes], from_index: int) -> Iterator[tuple[int, TapeEvent]]:
         at, names, readers, crc = 0, self._names, READERS, crc32

@@ -100,6 +100,7 @@ class CoinFeed:
     """The market data of one coin, from its first quote to the end of the stage."""
 
     def __init__(self, coin: Coin, stage: Stage) -> None:
+        """The same `coin` on the same `stage` makes the same events."""
         self._coin, self._stage = coin, stage
         self._draw = Random(stage.seed * 2**32 + crc32(coin.symbol.encode())).random
         self._tick = 10.0**-coin.decimals
@@ -145,7 +146,8 @@ class CoinFeed:
         self._bid = int((fair - half) / self._tick)
         self._ask = max(self._bid + 1, int((fair + half) / self._tick) + 1)
         usd = self._coin.level_usd
-        self._sizes = (self._size(usd * (0.7 + 0.6 * self._draw()), fair), self._size(usd * (0.7 + 0.6 * self._draw()), fair))
+        bid_usd, ask_usd = usd * (0.7 + 0.6 * self._draw()), usd * (0.7 + 0.6 * self._draw())
+        self._sizes = (self._size(bid_usd, fair), self._size(ask_usd, fair))
 
     def _size(self, usd: float, price: float) -> float:
         step = float(self._coin.step)
@@ -203,6 +205,7 @@ class GeneratedTape:
     """A tape that is made while it is read; see `ports.feed.Tape`. It is never damaged."""
 
     def __init__(self, header: TapeHeader, story: Callable[[], Iterator[Timed]]) -> None:
+        """`story` begins a new, identical telling each time it is called."""
         self._header, self._story, self._index = header, story, 0
 
     @property

@@ -55,14 +55,16 @@ def normal_day_tape(seed: int = SEED) -> GeneratedTape:
 
     def story() -> Iterator[Timed]:
         coins = [CoinFeed(coin, stage).events() for coin in COINS]
-        return told([_connection(), _news(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE), *coins], stage.end)
+        others = [_connection(), _news(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE)]
+        return told([*others, *coins], stage.end)
 
     listed = START + int(LISTING * MINUTE)
     return GeneratedTape(
         TapeHeader(
-            name="normal-day", source="generated: an invented venue on a day like any other", events=-1, first_at=START,
-            last_at=stage.end, instruments=tuple(instrument(coin, VENUE) for coin in COINS), venues=(VENUE,),
-            symbols=tuple(coin.symbol for coin in COINS), producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}), seed=seed,
+            name="normal-day", source="generated: an invented venue on a day like any other", events=-1, seed=seed,
+            first_at=START, last_at=stage.end, venues=(VENUE,), symbols=tuple(coin.symbol for coin in COINS),
+            instruments=tuple(instrument(coin, VENUE) for coin in COINS),
+            producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}),
             chapters=(
                 Chapter(name="a normal morning", start=START, end=listed),
                 Chapter(name="WREN is listed and does well", start=listed, end=listed + HOUR),

@@ -30,6 +30,7 @@ class TapeWriter:
     def __init__(
         self, path: Path | str, *, source: str, chapters: tuple[Chapter, ...] = (), seed: int | None = None
     ) -> None:
+        """`source` says in words where the events come from; nothing is at `path` before `close`."""
         self._path = Path(path)
         self._part = self._path.with_name(self._path.name + ".part")
         self._source, self._chapters, self._seed = source, chapters, seed
@@ -85,9 +86,13 @@ class TapeWriter:
         self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
+        """Return the writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file, or leave nothing behind after an exception."""
         if kind is None:
             self.close()
         else:
@@ -152,4 +157,5 @@ class TapeWriter:
         }
 
     def _refused(self, error: OSError) -> TapeError:
-        return TapeError(str(self._path), f"cannot be written: {error.strerror}", "free space, or name another place with -o")
+        fix = "free space, or name another place with -o"
+        return TapeError(str(self._path), f"cannot be written: {error.strerror}", fix)

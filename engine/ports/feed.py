@@ -26,6 +26,7 @@ class TapeError(Exception):
     """A tape, or a file to import, that cannot be used: where, what is wrong, and what to do about it."""
 
     def __init__(self, place: str, what: str, fix: str) -> None:
+        """`place` is a file or file:line; `fix` is what to do, an imperative."""
         self.place, self.what, self.fix = place, what, fix
         super().__init__(f"{place}: {what}\n    fix: {fix}")
 

@@ -1,0 +1,100 @@
+"""Recordings of others to one tape: finds out what each file is, merges, and accounts for every line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from heapq import merge
+from pathlib import Path
+
+from engine.adapters.tape_file import STREAM_ERRORS, broken_stream, open_stream
+from engine.adapters.tape_format import MAGIC
+from engine.adapters.tape_import_account import Account, Fineness, Imported, ImportOptions
+from engine.adapters.tape_import_binance import HFT_LINE, HftFile
+from engine.adapters.tape_import_cryptofeed import CryptofeedFile, is_cryptofeed
+from engine.adapters.tape_import_parquet import PARQUET, ParquetFile, received_at
+from engine.adapters.tape_writer import TapeWriter
+from engine.model.codec import decimal_text
+from engine.model.instruments import Instrument
+from engine.model.market import FeedState
+from engine.ports.feed import TapeError, TapeEvent
+
+FORMS = "hftbacktest lines (`ns JSON`), cryptofeed ws and http files, and parquet tables"
+LONGEST_LINE = 1 << 24
+
+
+def import_tape(
+    files: Sequence[Path], out: Path, options: ImportOptions, progress: Callable[[int], None] | None = None
+) -> Imported:
+    """Write the events of `files`, merged by receive time, as the tape `out` and return the account.
+
+    `progress` is told the number of lines read now and then. TapeError when a file is
+    unreadable, unknown, cut short, or holds nothing that can be used; `out` is then not made.
+    """
+    if out in files:
+        raise TapeError(str(out), "the tape would overwrite what it is made from", "name another file with -o")
+    account, fineness = Account(), Fineness()
+    with ExitStack() as stack:
+        sources = [_source(path, options, account, fineness, stack) for path in files]
+        writer = TapeWriter(out, source="imported from " + ", ".join(path.name for path in files))
+        stack.callback(writer.discard)
+        written = 0
+        for event in _one_opening(merge(*(events for events, _ in sources), key=received_at), account):
+            writer.write(event)
+            written += 1
+            if progress is not None and written % 5_000 == 0:
+                progress(account.lines)
+        if written == 0:
+            raise TapeError(str(files[0]), _nothing(account), f"name a file with market data; this reads {FORMS}")
+        known: dict[tuple[str, str], Instrument] = {}
+        for _, instruments in sources:
+            known.update(instruments)
+        for default in fineness.instruments():
+            instrument = known.get((default.venue, default.symbol), default)
+            if instrument is default:
+                account.note(
+                    f"{default.venue} {default.symbol}: no metadata, so tick {decimal_text(default.tick)} and step "
+                    f"{decimal_text(default.step)} are the finest in the data, minimum notional {default.min_notional}"
+                )
+            writer.define(instrument)
+            account.added["InstrumentDefined"] += 1
+        return Imported(header=writer.close(), account=account)
+
+
+def _source(
+    path: Path, options: ImportOptions, account: Account, fineness: Fineness, stack: ExitStack
+) -> tuple[Iterator[TapeEvent], dict[tuple[str, str], Instrument]]:
+    stream = stack.enter_context(open_stream(path))
+    try:
+        start = stream.readline(LONGEST_LINE)
+    except STREAM_ERRORS as error:
+        raise TapeError(f"{path}:1", broken_stream(error), "copy the file again") from None
+    if start.startswith(PARQUET):
+        return ParquetFile(path, options, account, fineness).events(), {}
+    if start.startswith(MAGIC.encode()):
+        raise TapeError(str(path), "this is a tape already", f"run it: engine run --tape {path}")
+    stream.seek(0)
+    if HFT_LINE.match(start):
+        return HftFile(str(path), options, account, fineness).events(stream), {}
+    if is_cryptofeed(start):
+        recording = CryptofeedFile(str(path), options, account, fineness)
+        return recording.events(stream), recording.instruments
+    raise TapeError(f"{path}:1", "the first line is of no form this importer knows", f"this reads {FORMS}")
+
+
+def _one_opening(events: Iterator[TapeEvent], account: Account) -> Iterator[TapeEvent]:
+    """Keep one opening of each venue's feed of those that were only added, as several files may add it."""
+    opened: set[str] = set()
+    for event in events:
+        if isinstance(event, FeedState):
+            if event.venue in opened and event.reason == "the recording starts":
+                account.added["FeedState"] -= 1
+                continue
+            opened.add(event.venue)
+        yield event
+
+
+def _nothing(account: Account) -> str:
+    reasons = [f"{count} x {reason}" for reason, count in account.skipped.most_common(3)]
+    damage = [f"{account.damaged} damaged, the first {account.damage[0]}"] if account.damage else []
+    return "it holds nothing that can be used: " + ("; ".join(reasons + damage) or "no lines")
