@@ -1,0 +1,66 @@
+# Two commands matter: `make run` shows the engine, `make test` checks it. Each builds .venv itself,
+# from locked and hashed packages, on a machine that has only Python 3.11 (PYTHON=... names another one).
+SHELL := bash
+PYTHON ?= python3.11
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+PROJECT_FILES := pyproject.toml
+SPEED ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock clean
+
+help: ## what can be made
+	@echo "make run     the demo: rules guard a listing-breakout strategy on a paper venue; no keys, sends nothing"
+	@echo "make test    all tests"
+	@echo "make check   what CI checks beside the tests: lint, types, import law, rules"
+	@echo "make bench   how fast rules and whole runs are"
+	@echo "make lock    requirements*.lock again, from pyproject.toml (needs uv)"
+	@echo "make clean   remove .venv; state/ is never touched"
+
+run: $(VENV)/runtime.stamp
+	@$(VENV)/bin/engine run --tape demo $(if $(SPEED),--speed $(SPEED))
+
+test: $(VENV)/dev.stamp
+	@$(VENV)/bin/python -m pytest -q -n 2 $(ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/engine rules check rules
+	@$(VENV)/bin/engine rules test rules
+
+bench: $(VENV)/dev.stamp
+	@$(VENV)/bin/python -m tests.bench
+
+lock:
+	@for out in requirements.lock:"--extra checkout" requirements-dev.lock:"--extra checkout --extra dev"; do \
+	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links $${out#*:} pyproject.toml -o "$${out%%:*}" || exit 1; \
+	done
+
+clean:
+	@rm -rf $(VENV)
+
+# A stamp says which lock the environment holds, so that the install is done once. Development
+# packages go into the same environment: their lock has the same versions of what the engine needs.
+$(VENV)/bin/python:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "make: there is no '$(PYTHON)' here. Install Python 3.11 with its venv module, or name one: make run PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: '$(PYTHON)' is older than Python 3.11; name a newer one: make run PYTHON=python3.11" >&2; exit 2; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "make: '$(PYTHON)' cannot make a virtual environment; on Debian: apt-get install python3.11-venv" >&2; exit 2; }
+
+$(VENV)/runtime.stamp: requirements.lock $(PROJECT_FILES) | $(VENV)/bin/python
+	@echo "installing 9 small packages into $(VENV), once ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
+	@echo "installing the test tools into $(VENV), once ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

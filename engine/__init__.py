@@ -1,0 +1,23 @@
+"""Runbook Engine: a trading runbook that runs. Rules decide, strategies propose, policy disposes, execution performs.
+
+The way of one event, and the room it passes; a room imports only rooms below it in this list:
+
+    cli         what a person types and reads; decides nothing
+    runtime     the shell: configuration, wiring, the loop, recovery, the control socket; all that awaits
+    workbench   offline tools over rules: tests, snapshots, explanations
+    adapters    promises kept: tapes, the paper venue, the journal, clocks
+    exchange    a simulated exchange: book, matching, queues, filters, conditional orders
+    ports       promises: what the core may ask of the world
+    core        the reducer: step(state, event) -> effects; no clock, no I/O, no randomness
+    execution   how an approved order is done, and what became of it   \\
+    strategies  what we want: the listing breakout                      > one floor, strangers to each other
+    risk        what must protect us: equity, daily loss, baselines    /
+    policy      what is allowed now: the join of all restraints, the review of each order
+    ruleset     what the rules say: read, checked, compiled, evaluated, latched
+    signals     what we know: catalogue, snapshot, windows, staleness
+    model       the nouns everyone speaks
+
+The one rule that matters: doubt restrains, only truth acts. What is unknown may stop us and never starts anything.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What a person types and reads. One file a command group; nothing is decided here."""
