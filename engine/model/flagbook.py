@@ -1,0 +1,335 @@
+"""The value of every flag, from four layers, and what an operator may make of it.
+
+Operator over environment over file over default. A value never comes in unchecked: kind,
+bounds and unit are those of `conf/flags.yaml`, whoever sets it. Nothing here reads an
+environment or a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from engine.model.boundary import zone
+from engine.model.codec import Data, canonical, to_data
+from engine.model.effects import FlagChanged
+from engine.model.events import RunMode
+from engine.model.flags import Flag, FlagKind, FlagSpec, FlagValue, Layer
+from engine.model.time import format_instant
+
+_UNIT_SIGNS = {"%": "pct", "x": "ratio", "$": "usd"}
+_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A value in the operator layer; `until` is ns, 0 for no end."""
+
+    value: FlagValue
+    reason: str
+    actor: str
+    until: int
+
+
+Answer = tuple[bool, str, list[FlagChanged]]
+"""(accepted, what was done or why not, the changes of resolved values)."""
+
+
+class FlagBook:
+    """All flags of a run. `values` is the resolved value of each, a new mapping after every change."""
+
+    def __init__(
+        self,
+        specs: Iterable[FlagSpec],
+        *,
+        file: Mapping[str, FlagValue] | None = None,
+        environment: Mapping[str, FlagValue] | None = None,
+    ) -> None:
+        """Take the declared flags and the two layers read from outside; ValueError for a value that does not fit."""
+        self.specs: Mapping[str, FlagSpec] = MappingProxyType({spec.name: spec for spec in sorted(specs, key=_name)})
+        self._file = self._checked(file or {})
+        self._environment = self._checked(environment or {})
+        self._operator: dict[str, Override] = {}
+        self.values: Mapping[str, FlagValue] = {}
+        self._resolve()
+        self.base = canonical({
+            "specs": [_deciding(spec) for spec in self.specs.values()],
+            "values": {name: to_data(value) for name, value in self.values.items()},
+        })
+        self.digest = hashlib.sha256(self.base).hexdigest()
+        """Which flags a run started with: declarations and resolved values below the operator's layer."""
+
+    def flag(self, name: str) -> Flag:
+        """Return the value in force and the layer that set it; KeyError for a flag that is not declared."""
+        override = self._operator.get(name)
+        if override is not None:
+            return Flag(
+                name=name, value=override.value, layer=Layer.OPERATOR, reason=override.reason, actor=override.actor,
+                until=override.until,
+            )
+        return Flag(name=name, value=self.values[name], layer=self._base_layer(name))
+
+    def flags(self) -> tuple[Flag, ...]:
+        """Return every flag in force, in the order of the names."""
+        return tuple(self.flag(name) for name in self.specs)
+
+    def overrides(self) -> tuple[Flag, ...]:
+        """Return the flags that an operator set, in the order of the names."""
+        return tuple(self.flag(name) for name in self.specs if name in self._operator)
+
+    def layers(self, name: str) -> tuple[tuple[Layer, FlagValue], ...]:
+        """Return what each layer says of `name`, strongest first: what masks what. KeyError if not declared."""
+        found: list[tuple[Layer, FlagValue]] = []
+        if name in self._operator:
+            found.append((Layer.OPERATOR, self._operator[name].value))
+        if name in self._environment:
+            found.append((Layer.ENVIRONMENT, self._environment[name]))
+        if name in self._file:
+            found.append((Layer.FILE, self._file[name]))
+        found.append((Layer.DEFAULT, _checked_default(self.specs[name])))
+        return tuple(found)
+
+    def nearest(self, name: str) -> tuple[str, ...]:
+        """Return at most three flags that `name` may have meant, best first."""
+        return nearest_flags(name, self.specs)
+
+    def set_operator(
+        self, at: int, name: str, value: FlagValue, *, reason: str, actor: str, until: int = 0
+    ) -> Answer:
+        """Put `value` (text is read as the flag's kind) over every other layer until `until` (ns, 0 for good).
+
+        Refused, with the reason: an undeclared name, a value that does not fit, an end that is
+        past, and a value that protects less without a reason.
+        """
+        spec = self.specs.get(name)
+        if spec is None:
+            return False, unknown_flag(name, self.specs), []
+        try:
+            wanted = fit(spec, value)
+        except ValueError as error:
+            return False, str(error), []
+        if until and until <= at:
+            return False, f"{name}: the end {format_instant(until)} is not in the future", []
+        before = self.values[name]
+        if loosens(spec, before, wanted) and not reason.strip():
+            told = f"{flag_text(before)} to {flag_text(wanted)}"
+            return False, f"{name}: from {told} protects less; say why with --reason", []
+        self._operator[name] = Override(value=wanted, reason=reason, actor=actor, until=until)
+        changes = self._changed(at, name, before, actor, reason)
+        ends = f" until {format_instant(until)}" if until else ""
+        was = "unchanged" if not changes else f"was {flag_text(before)}"
+        return True, f"{name} is {with_unit(spec, wanted)}{ends} ({was}); `engine flag unset {name}` ends it", changes
+
+    def unset_operator(self, at: int, name: str, *, actor: str) -> Answer:
+        """Take the operator's layer off `name`, so that the layers below show again."""
+        spec = self.specs.get(name)
+        if spec is None:
+            return False, unknown_flag(name, self.specs), []
+        if name not in self._operator:
+            layer = self._base_layer(name)
+            return False, f"{name} has no operator value; {flag_text(self.values[name])} is from {layer.value}", []
+        before = self.values[name]
+        del self._operator[name]
+        changes = self._changed(at, name, before, actor, "unset")
+        now = with_unit(spec, self.values[name])
+        return True, f"{name} is {now} again, from {self._base_layer(name).value} (was {flag_text(before)})", changes
+
+    def next_due(self) -> int | None:
+        """Return when the first operator value ends (ns), or None."""
+        return min((override.until for override in self._operator.values() if override.until), default=None)
+
+    def fire(self, at: int) -> list[FlagChanged]:
+        """End the operator values that are due up to `at`; return what that changed."""
+        due = sorted((override.until, name) for name, override in self._operator.items() if 0 < override.until <= at)
+        changes: list[FlagChanged] = []
+        for _, name in due:
+            before = self.values[name]
+            del self._operator[name]
+            changes += self._changed(at, name, before, "engine", "its time ended")
+        return changes
+
+    def loosens(self, name: str, before: FlagValue, after: FlagValue) -> bool:
+        """Whether `after` protects less than `before`; KeyError for a flag that is not declared."""
+        return loosens(self.specs[name], before, after)
+
+    def dump(self) -> Data:
+        """Return the operator layer; the layers below come from the files and the environment."""
+        return {name: to_data(override) for name, override in sorted(self._operator.items())}
+
+    def load(self, data: Data) -> tuple[str, ...]:
+        """Restore the operator layer; return a sentence for each value that no longer fits its flag and was left out."""
+        self._operator, lost = {}, []
+        for name, kept in sorted(data.items()):
+            spec = self.specs.get(name)
+            try:
+                if spec is None:
+                    raise ValueError(unknown_flag(name, self.specs))
+                self._operator[name] = Override(**{**kept, "value": fit(spec, kept["value"])})
+            except ValueError as error:
+                lost.append(f"operator value of {name} left out: {error}")
+        self._resolve()
+        return tuple(lost)
+
+    def _changed(self, at: int, name: str, before: FlagValue, actor: str, reason: str) -> list[FlagChanged]:
+        self._resolve()
+        after = self.values[name]
+        if after == before:
+            return []
+        layer = self.flag(name).layer.value
+        return [
+            FlagChanged(
+                at=at, name=name, before=flag_text(before), after=flag_text(after), layer=layer, actor=actor,
+                reason=reason,
+            )
+        ]
+
+    def _resolve(self) -> None:
+        self.values = MappingProxyType({name: self.layers(name)[0][1] for name in self.specs})
+
+    def _base_layer(self, name: str) -> Layer:
+        return next(layer for layer, _ in self.layers(name) if layer is not Layer.OPERATOR)
+
+    def _checked(self, layer: Mapping[str, FlagValue]) -> dict[str, FlagValue]:
+        checked: dict[str, FlagValue] = {}
+        for name, value in layer.items():
+            spec = self.specs.get(name)
+            if spec is None:
+                raise ValueError(unknown_flag(name, self.specs))
+            checked[name] = fit(spec, value)
+        return checked
+
+
+def fit(spec: FlagSpec, value: FlagValue) -> FlagValue:
+    """Return `value` as `spec` keeps it (numbers as float); text is read. ValueError says what is wrong, in words."""
+    if spec.kind is FlagKind.BOOL:
+        return _fit_bool(spec, value)
+    if spec.kind is FlagKind.WORD:
+        return _fit_word(spec, value)
+    return _fit_number(spec, value)
+
+
+def _fit_bool(spec: FlagSpec, value: FlagValue) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+    raise ValueError(f"{spec.name} is a switch: write true or false, not {flag_text(value)}")
+
+
+def _fit_word(spec: FlagSpec, value: FlagValue) -> str:
+    word = flag_text(value).strip() if isinstance(value, bool | str) else ""
+    if spec.name.endswith("_TZ"):
+        try:
+            zone(word)
+        except ValueError as error:
+            raise ValueError(f"{spec.name}: {error}") from None
+        return word
+    if spec.words and word in spec.words or not spec.words and word:
+        return word
+    near = get_close_matches(word, spec.words, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"{spec.name} is one of {', '.join(spec.words)}, not {flag_text(value)}{hint}")
+
+
+def _fit_number(spec: FlagSpec, value: FlagValue) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {flag_text(value)}")
+    number = _read_number(spec, value) if isinstance(value, str) else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{spec.name} must be a finite number, not {value}")
+    below, above = spec.low is not None and number < spec.low, spec.high is not None and number > spec.high
+    if below or above:
+        raise ValueError(f"{spec.name} must be {bounds_text(spec)}, not {flag_text(number)}")
+    # One spelling of zero, so that -0.0 and 0.0 cannot differ in a digest.
+    return number + 0.0
+
+
+def _read_number(spec: FlagSpec, text: str) -> float:
+    stripped = text.strip()
+    number = stripped.rstrip("%$abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+    suffix = stripped[len(number):].strip()
+    unit = _UNIT_SIGNS.get(suffix, suffix.lower())
+    if not number or "_" in number:
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}")
+    if unit and unit != spec.unit.value:
+        raise ValueError(f"{spec.name} is in {spec.unit.value}, not {suffix}: write {spec.unit.value} or no unit")
+    try:
+        return float(number)
+    except ValueError:
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}") from None
+
+
+def loosens(spec: FlagSpec, before: FlagValue, after: FlagValue) -> bool:
+    """Whether going from `before` to `after` protects less, by what the flag says of itself.
+
+    Of a flag with words the later ones protect more under `tightens: up`.
+    """
+    if before == after or not spec.tightens:
+        return False
+    if spec.kind is FlagKind.BOOL:
+        return bool(after) is (spec.tightens == "off")
+    if spec.kind is FlagKind.WORD:
+        rise = spec.words.index(str(after)) - spec.words.index(str(before)) if spec.words else 0
+    else:
+        rise = 1 if float(after) > float(before) else -1
+    return rise < 0 if spec.tightens == "up" else rise > 0
+
+
+def effective_mode(asked: RunMode, values: Mapping[str, FlagValue]) -> tuple[RunMode, str]:
+    """Return the run mode in force and why it is not the one asked for: any `*_DRY_RUN` flag that is on wins."""
+    if asked is not RunMode.DRY_RUN:
+        for name in sorted(values):
+            if name.endswith("_DRY_RUN") and values[name] is True:
+                return RunMode.DRY_RUN, f"{name} is on"
+    return asked, ""
+
+
+def flag_text(value: FlagValue) -> str:
+    """Return `value` as people write it: `true`, `0.5`, `UTC`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+
+
+def with_unit(spec: FlagSpec, value: FlagValue) -> str:
+    """Return `value` and its unit: `0.5 pct`, `true`."""
+    return f"{flag_text(value)} {spec.unit.value}" if spec.kind is FlagKind.NUMBER else flag_text(value)
+
+
+def bounds_text(spec: FlagSpec) -> str:
+    """Return the bounds of a number in words: `from 0 to 100 pct`."""
+    low = "" if spec.low is None else f"at least {flag_text(spec.low)}"
+    high = "" if spec.high is None else f"at most {flag_text(spec.high)}"
+    return " and ".join(part for part in (low, high) if part) + f" {spec.unit.value}"
+
+
+def nearest_flags(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return at most three of `names` that `name` may have meant, best first."""
+    return tuple(get_close_matches(name.upper(), list(names), n=3, cutoff=0.6))
+
+
+def unknown_flag(name: str, names: Iterable[str]) -> str:
+    """Return the sentence for a flag that is not declared."""
+    near = nearest_flags(name, names)
+    return f"there is no flag {name}" + (f"; did you mean {near[0]}?" if near else "; `engine flags` lists them all")
+
+
+def _name(spec: FlagSpec) -> str:
+    return spec.name
+
+
+def _checked_default(spec: FlagSpec) -> FlagValue:
+    return fit(spec, spec.default)
+
+
+def _deciding(spec: FlagSpec) -> Data:
+    """Return what of `spec` can change a decision: not its place, not its prose."""
+    return {key: item for key, item in to_data(spec).items() if key not in ("line", "summary")}
