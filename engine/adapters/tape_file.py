@@ -45,7 +45,8 @@ def open_stream(path: Path) -> IO[bytes]:
         raw.close()
         raise TapeError(str(path), "is named .gz but is not gzip", "rename it without .gz, or copy it again")
     if start == GZIP:
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw), BLOCK)
+        raw.close()
+        return io.BufferedReader(gzip.GzipFile(path), BLOCK)
     return raw
 
 
