@@ -1,0 +1,163 @@
+"""`engine status`: what an operator sees at 3 a.m. The worst news first, each with the command that ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.cli.text import PLAIN, Paint, columns, instant, local, number, span
+from engine.model.time import SECOND
+
+_COLOURS = {"MAY TRADE": "green", "RESTRICTED": "yellow", "HALTED": "red"}
+_NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How the page is shown: `command` with `flags` is what can be pasted in this place."""
+
+    command: str = "engine"
+    flags: str = ""
+    paint: Paint = PLAIN
+
+
+Status = Mapping[str, Any]
+"""The status as the engine journals it."""
+
+
+def render(status: Status, page: Page) -> list[str]:
+    """Return `status` as the lines of the page."""
+    lines = _headline(status, page)
+    for title, rows in _SECTIONS:
+        found = rows(status, page)
+        if found:
+            lines += ["", page.paint(title, "bold"), *found]
+    return [*lines, "", *_footer(status)]
+
+
+def _headline(status: Status, page: Page) -> list[str]:
+    line = str(status["line"])
+    since = f" since {instant(status['since'])}" if status.get("since") else ""
+    lines = [page.paint(line, "bold", _COLOURS.get(line, "yellow")) + f"{since}: {status['why']}"]
+    if not status.get("running"):
+        told = f"No engine is running here; this is what the last one knew at {instant(status['at'])}."
+        lines.append(page.paint(told, "yellow"))
+    return lines
+
+
+def _restrains(status: Status, page: Page) -> list[str]:
+    lines: list[str] = []
+    for held in status["restrains"]:
+        number_of = f", latch {held['latch']}" if held.get("latch") else ""
+        since = f" since {instant(held['since'])}" if held.get("since") else ""
+        who = page.paint(held["instance"], "red")
+        lines.append(f"  {who}: {held['restraint']} ({held['because']}{number_of}){since}")
+        clear = held.get("clear_with") or ""
+        ends = held.get("ends") or ""
+        lines.append(f"      ends: {ends}" if not clear else f"      ends: {ends}; type: {_pasted(clear, page)}")
+    return lines
+
+
+def _pasted(clear_with: str, page: Page) -> str:
+    words = clear_with.removeprefix("engine ")
+    return f"{page.command} {words}{page.flags}" if words != clear_with else clear_with
+
+
+def _positions(status: Status, page: Page) -> list[str]:
+    rows = [
+        (
+            held["symbol"], held["venue"], str(held["quantity"]), f"at {held['average_price']}",
+            f"mark {number(held['mark'])}" if held.get("mark") is not None else "mark unknown",
+            f"{held['pnl_usd']:+,.2f} USD" if held.get("pnl_usd") is not None else "PnL unknown",
+            f"stop {held['stop']}" if held.get("stop") else "NO STOP",
+        )
+        for held in status["positions"]
+    ]
+    return columns(rows, right=frozenset({2})) or [f"  {_NONE}"]
+
+
+def _loss(status: Status, page: Page) -> list[str]:
+    loss = status["daily_loss"]
+    used, limit = loss.get("used_pct"), loss.get("limit_pct")
+    if used is None:
+        return [f"  unknown of {limit} %"]
+    share = f" ({100 * used / limit:.0f} % of the limit)" if limit else ""
+    return [f"  {used:.2f} % of {limit:g} %{share}" if limit else f"  {used:.2f} %"]
+
+
+def _nearest(status: Status, page: Page) -> list[str]:
+    rows = [
+        (
+            near["instance"], str(near.get("state", "")), f"{100 * near['margin']:.0f} % away",
+            ", ".join(f"{name} = {value}" for name, value in near["inputs"].items()),
+        )
+        for near in status["nearest"]
+    ]
+    return columns(rows)
+
+
+def _stale(status: Status, page: Page) -> list[str]:
+    rows = [
+        (
+            _labelled(item["signal"], item["labels"]), item["status"],
+            "never seen" if item.get("age_s") is None else f"{span(item['age_s'] * SECOND)} old",
+            f"from {item['producer']}",
+        )
+        for item in status["stale"]
+    ]
+    return columns(rows)
+
+
+def _labelled(name: str, labels: list[str]) -> str:
+    return f"{name}[{','.join(labels)}]" if labels else name
+
+
+def _overrides(status: Status, page: Page) -> list[str]:
+    rows = []
+    for item in status["overrides"]:
+        until = item.get("until")
+        left = f"{span(until - status['at'])} left" if until else "no end"
+        reason = f"{item.get('actor', '')}: {item.get('reason', '')}".strip(": ")
+        end = _pasted(f"engine flag unset {item['flag']}", page)
+        rows.append((f"{item['flag']} = {item['value']}", left, reason, end))
+    return columns(rows)
+
+
+def _not_guarding(status: Status, page: Page) -> list[str]:
+    return columns([(item["rule"], item["why"]) for item in status["not_guarding"]])
+
+
+_SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
+    ("Restrains", _restrains),
+    ("Positions", _positions),
+    ("Daily loss", _loss),
+    ("Nearest to trip", _nearest),
+    ("Doubtful signals", _stale),
+    ("Overrides", _overrides),
+    ("Not guarding", _not_guarding),
+)
+
+
+def _footer(status: Status) -> list[str]:
+    orders = status.get("orders") or {}
+    where = f"mode {status['mode']}, venue {status.get('venue', 'paper')}, run {status.get('generation', '-')}"
+    pnl = f"PnL {status.get('pnl_usd') or 0:+,.2f} USD"
+    rows = [
+        ("at", f"{instant(status['at'])}, {where}"),
+        ("rules", _code(status)),
+        ("orders", f"{orders.get('open', 0)} open, {orders.get('unknown', 0)} unknown; {pnl}"),
+    ]
+    boundary = status.get("boundary") or {}
+    if boundary.get("at"):
+        left = span(boundary["at"] - status["at"])
+        rows.append(("next day", f"{local(boundary['at'], boundary.get('local') or 'UTC')}, in {left}"))
+    return columns(rows)
+
+
+def _code(status: Status) -> str:
+    dirty = ", with uncommitted changes" if status.get("dirty") else ""
+    commit = f", commit {str(status['commit'])[:10]}{dirty}" if status.get("commit") else ""
+    return f"set {str(status.get('rules_digest', ''))[:12]}{commit}"
+
+

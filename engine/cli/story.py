@@ -1,0 +1,165 @@
+"""What of the effects is a story, and in which words: one decision, one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from engine.model.codec import decimal_text
+from engine.model.effects import (
+    BoundaryCrossed,
+    CancelOrder,
+    CommandAnswered,
+    Effect,
+    FlagChanged,
+    InternalFault,
+    LatchCleared,
+    LatchSet,
+    Notify,
+    OrderRefused,
+    PlaceOrder,
+    PlanMade,
+    PolicyChanged,
+    RuleMoved,
+    TargetOpened,
+)
+from engine.model.orders import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the story: when, who, its state, why, and what it does."""
+
+    at: int
+    who: str
+    state: str
+    why: str
+    effect: str
+    colour: str
+    wait_s: float
+
+
+_STATE_COLOURS = {
+    "firing": "red", "held": "yellow", "pending": "yellow", "clearing": "cyan", "cooldown": "cyan", "inactive": "green",
+}
+
+
+def told(effect: Effect) -> Line | str | None:
+    """Return the line that tells `effect`, the word it is counted under, or None where another effect tells it."""
+    return _TELLERS[type(effect)](effect)
+
+
+def _moved(effect: RuleMoved) -> Line:
+    read = ", ".join(f"{name} = {value}" for name, value in effect.inputs)
+    why = f"{effect.why}: {read}" if read and read not in effect.why else effect.why
+    colour = _STATE_COLOURS.get(effect.after, "yellow")
+    return Line(effect.at, effect.instance, f"{effect.before} > {effect.after}", why, effect.restrains, colour, 0.5)
+
+
+def _latch_set(effect: LatchSet) -> Line:
+    boundary = " or the daily boundary" if effect.mode == "boundary" else ""
+    why = f"stays until `engine rearm {effect.number}`{boundary}"
+    return Line(effect.at, effect.latch, f"latch {effect.number} set", why, effect.restrains, "red", 0.8)
+
+
+def _latch_cleared(effect: LatchCleared) -> Line:
+    why = f"{effect.actor}: {effect.why}"
+    return Line(effect.at, effect.latch, f"latch {effect.number} ended", why, "", "green", 0.8)
+
+
+def _policy(effect: PolicyChanged) -> Line:
+    parts = [f"level {effect.level}"]
+    if effect.size_mult < 1:
+        parts.append(f"size x{effect.size_mult:g}")
+    if effect.max_notional_usd is not None:
+        parts.append(f"at most {decimal_text(effect.max_notional_usd)} USD")
+    for what, names in (("mute", effect.mute), ("deny", effect.deny), ("deny quotes", effect.deny_quotes)):
+        if names:
+            parts.append(f"{what} {', '.join(names)}")
+    why = "by " + ", ".join(effect.binding) if effect.binding else "nothing restrains"
+    free = effect.level == "normal" and len(parts) == 1
+    colour = "green" if free else "red" if effect.level == "halted" else "yellow"
+    return Line(effect.at, "policy", "stricter" if effect.stricter else "looser", why, ", ".join(parts), colour, 0.4)
+
+
+def _placed(effect: PlaceOrder) -> Line | str:
+    if effect.intent is Intent.STOP:
+        return "stops placed or moved"
+    if effect.intent is Intent.TAKE_PROFIT:
+        return "take-profits placed or moved"
+    size = "all" if effect.quantity is None else decimal_text(effect.quantity)
+    price = effect.limit_price or effect.trigger_price
+    at_price = f" at {decimal_text(price)}" if price is not None else f" near {_short(effect.reference_price)}"
+    what = f"{effect.side.value} {size} {effect.symbol} {effect.kind.value}{at_price}"
+    colour = "cyan" if effect.intent in (Intent.ENTRY, Intent.SCALP) else "blue"
+    return Line(effect.at, f"order {effect.client_id}", effect.intent.value, effect.purpose, what, colour, 0.25)
+
+
+def _refused(effect: OrderRefused) -> Line:
+    who = effect.rules[0] if effect.rules else f"refused {effect.reason}"
+    wish = f"no {effect.intent.value.lower()} of {effect.symbol}"
+    state = "refused" if effect.reason == who else f"refused ({effect.reason})"
+    return Line(effect.at, who, state, effect.detail, wish, "yellow", 0.25)
+
+
+def _planned(effect: PlanMade) -> Line:
+    return Line(effect.at, effect.strategy, effect.state, effect.text, "", "cyan", 0.4)
+
+
+def _target(effect: TargetOpened) -> Line:
+    goal = "flat" if effect.quantity == 0 else decimal_text(effect.quantity)
+    what = f"{effect.symbol} to {goal}" + (", dry run: nothing is sent" if effect.dry_run else ", reduce-only")
+    return Line(effect.at, effect.name, effect.kind, "the episode opened", what, "red", 0.4)
+
+
+def _notified(effect: Notify) -> Line | str:
+    if effect.to == "digest":
+        return "notes for the digest"
+    return Line(effect.at, f"{effect.to} to a person", "sent", effect.text, "", "yellow", 0.4)
+
+
+def _flag(effect: FlagChanged) -> Line:
+    why = f"{effect.before} > {effect.after}" + (f": {effect.reason}" if effect.reason else "")
+    return Line(effect.at, effect.name, f"by {effect.actor}" if effect.actor else effect.layer, why, "", "cyan", 0.4)
+
+
+def _answered(effect: CommandAnswered) -> Line:
+    done = "done" if effect.accepted else "refused"
+    return Line(effect.at, f"engine {effect.verb}", done, effect.text, "", "cyan" if effect.accepted else "red", 0.4)
+
+
+def _boundary(effect: BoundaryCrossed) -> Line:
+    why = "a new day: boundary latches end, the loss counts anew"
+    return Line(effect.at, "daily boundary", effect.day, why, "", "cyan", 0.5)
+
+
+def _fault(effect: InternalFault) -> Line:
+    return Line(effect.at, "internal fault", "halted", effect.what, "level halted", "red", 1.0)
+
+
+def _cancelled(_: CancelOrder) -> str:
+    return "cancels"
+
+
+def _short(price: Decimal) -> str:
+    return f"{price:.6g}"
+
+
+_TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
+    RuleMoved: _moved,
+    LatchSet: _latch_set,
+    LatchCleared: _latch_cleared,
+    PolicyChanged: _policy,
+    PlaceOrder: _placed,
+    CancelOrder: _cancelled,
+    OrderRefused: _refused,
+    PlanMade: _planned,
+    TargetOpened: _target,
+    Notify: _notified,
+    FlagChanged: _flag,
+    CommandAnswered: _answered,
+    BoundaryCrossed: _boundary,
+    InternalFault: _fault,
+}
