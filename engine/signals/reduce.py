@@ -1,0 +1,255 @@
+"""Events into samples: one small reducer a family, chosen by the event's type.
+
+The path of a quote is the hot one: one look-up for everything known of its market, then a
+plain `put` a signal. A broken payload is an invalid sample and never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.model.codec import Data, from_data, to_data
+from engine.model.events import Input
+from engine.model.flags import FlagValue
+from engine.model.market import (
+    Announcement,
+    Bar,
+    DepthDelta,
+    DepthSnapshot,
+    FeedDropped,
+    FeedState,
+    FundingRate,
+    Heartbeat,
+    Levels,
+    OraclePrice,
+    Quote,
+    Trade,
+)
+from engine.model.samples import Status
+from engine.model.time import SECOND
+from engine.signals.depth import DepthCopy
+from engine.signals.feeds import Feed, Feeds
+from engine.signals.health import SIGNAL as HEALTH_SIGNAL
+from engine.signals.health import Health
+from engine.signals.snapshot import Snapshot
+
+_PEG = "peg_{asset}_{quote}"
+_INF = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReducerSettings:
+    """What reducers compare with; none of it is written in code. Durations in ns."""
+
+    health_degraded: int
+    health_halted: int
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, FlagValue]) -> ReducerSettings:
+        """Return the settings that the flags HEALTH_DEGRADED_SEC and HEALTH_HALTED_SEC give."""
+        return cls(
+            health_degraded=round(float(flags["HEALTH_DEGRADED_SEC"]) * SECOND),
+            health_halted=round(float(flags["HEALTH_HALTED_SEC"]) * SECOND),
+        )
+
+
+@dataclass(slots=True)
+class Market:
+    """All that is known of one (venue, symbol). Slots are -1 where the catalogue has no such signal."""
+
+    feed: Feed
+    mid: int
+    spread: int
+    quote: Quote | None = None
+    """The last sound quote."""
+    depth: DepthCopy | None = None
+
+
+class Reducers:
+    """Folds events into a snapshot. `at` never goes back."""
+
+    def __init__(self, snapshot: Snapshot, settings: ReducerSettings) -> None:
+        self._snapshot = snapshot
+        self._put = snapshot.put
+        self._markets: dict[tuple[str, str], Market] = {}
+        self._feeds = Feeds(snapshot)
+        self._health = Health(
+            snapshot, self._feeds, degraded=settings.health_degraded, halted=settings.health_halted
+        )
+        self._producers = snapshot.catalogue.producers()
+        self._folds: dict[type, Callable[[Any, int], None]] = {
+            Quote: self._on_quote, Trade: self._on_content, Bar: self._on_content, FundingRate: self._on_content,
+            DepthDelta: self._on_delta, DepthSnapshot: self._on_depth, OraclePrice: self._on_oracle,
+            Announcement: self._on_announcement, Heartbeat: self._on_heartbeat, FeedState: self._on_feed_state,
+            FeedDropped: self._on_dropped,
+        }
+
+    @property
+    def produces(self) -> frozenset[str]:
+        """Names of the signals made here; each still needs its feed, which the signal's producer names."""
+        made = {"mid_price", "spread_bps", "feed_messages", "announcements", HEALTH_SIGNAL}
+        names = self._snapshot.catalogue.specs
+        return frozenset(name for name in names if name in made or names[name].producer == "feed.oracle")
+
+    def fold(self, item: Input) -> None:
+        """Take one event in; a kind that carries no signal does nothing."""
+        fold = self._folds.get(type(item.event))
+        if fold is not None:
+            fold(item.event, item.at)
+
+    def next_due(self) -> int | None:
+        """Return when something here changes without an event, or None."""
+        return self._health.next_due()
+
+    def fire(self, at: int) -> None:
+        """Do what is due at or before `at`."""
+        self._health.fire(at)
+
+    def on_flags(self, at: int, flags: Mapping[str, FlagValue]) -> None:
+        """Take the flags' new values over."""
+        settings = ReducerSettings.from_flags(flags)
+        self._health.set_limits(degraded=settings.health_degraded, halted=settings.health_halted, at=at)
+
+    def quote(self, venue: str, symbol: str) -> Quote | None:
+        """Return the last sound quote, however old, or None before the first."""
+        market = self._markets.get((venue, symbol))
+        return None if market is None else market.quote
+
+    def depth(self, venue: str, symbol: str) -> tuple[Levels, Levels]:
+        """Return (bids, asks), best first: the book where a valid one is known, else the quote alone."""
+        market = self._markets.get((venue, symbol))
+        if market is None:
+            return (), ()
+        levels = None if market.depth is None else market.depth.levels()
+        if levels is not None:
+            return levels
+        quote = market.quote
+        if quote is None:
+            return (), ()
+        return ((quote.bid, quote.bid_size),), ((quote.ask, quote.ask_size),)
+
+    def _market(self, venue: str, symbol: str, at: int) -> Market:
+        key = (venue, symbol)
+        market = self._markets.get(key)
+        if market is None:
+            known = self._snapshot.catalogue.specs
+            mid, spread = (
+                self._snapshot.base(name, key) if name in known else -1 for name in ("mid_price", "spread_bps")
+            )
+            market = self._markets[key] = Market(self._feeds.of(venue, at), mid, spread)
+        return market
+
+    def _on_quote(self, quote: Quote, at: int) -> None:
+        market = self._markets.get((quote.venue, quote.symbol))
+        if market is None:
+            market = self._market(quote.venue, quote.symbol, at)
+        bid, ask = quote.bid, quote.ask
+        if 0.0 < bid <= ask < _INF:
+            market.quote = quote
+            mid = (bid + ask) * 0.5
+            if market.mid >= 0:
+                self._put(market.mid, mid, quote.venue_at, at)
+            if market.spread >= 0:
+                self._put(market.spread, (ask - bid) / mid * 10_000.0, quote.venue_at, at)
+        else:
+            self._degrade((market.mid, market.spread), Status.INVALID, at)
+        self._alive(market.feed, quote.venue_at, at)
+
+    def _alive(self, feed: Feed, venue_at: int, at: int) -> None:
+        late = feed.late
+        self._feeds.heard(feed, venue_at, at)
+        if late or feed.count == 1:
+            self._health.look(at)
+
+    def _degrade(self, slots: tuple[int, ...], status: Status, at: int) -> None:
+        for slot in slots:
+            if slot >= 0:
+                self._snapshot.degrade(slot, status, at)
+
+    def _on_content(self, event: Trade | Bar | FundingRate, at: int) -> None:
+        self._alive(self._feeds.of(event.venue, at), event.venue_at, at)
+
+    def _on_delta(self, event: DepthDelta, at: int) -> None:
+        market = self._market(event.venue, event.symbol, at)
+        if market.depth is None:
+            market.depth = DepthCopy()
+        market.depth.on_delta(event)
+        self._alive(market.feed, event.venue_at, at)
+
+    def _on_depth(self, event: DepthSnapshot, at: int) -> None:
+        market = self._market(event.venue, event.symbol, at)
+        if market.depth is None:
+            market.depth = DepthCopy()
+        market.depth.on_snapshot(event)
+        self._alive(market.feed, event.venue_at, at)
+
+    def _on_oracle(self, event: OraclePrice, at: int) -> None:
+        name = _PEG.format(asset=event.asset.lower(), quote=event.quote.lower())
+        if name in self._snapshot.catalogue.specs:
+            self._snapshot.put_named(name, (), event.price, event.venue_at, at)
+
+    def _on_announcement(self, event: Announcement, at: int) -> None:
+        if "announcements" in self._snapshot.catalogue.specs:
+            self._snapshot.put_named("announcements", (), 1.0, event.venue_at, at)
+
+    def _on_heartbeat(self, event: Heartbeat, at: int) -> None:
+        self._snapshot.set_producer(event.producer, True, at)
+
+    def _on_feed_state(self, event: FeedState, at: int) -> None:
+        if event.venue in self._producers:
+            self._snapshot.set_producer(event.venue, event.connected, at)
+            return
+        if event.connected or event.venue in self._feeds.known:
+            self._feeds.on_state(event, at)
+            self._health.met(at)
+
+    def _on_dropped(self, event: FeedDropped, at: int) -> None:
+        """What a lost event may have said is missing until the next of its stream says something newer."""
+        catalogue = self._snapshot.catalogue.specs
+        if event.stream == OraclePrice.__name__:
+            names = [name for name, spec in catalogue.items() if spec.producer == "feed.oracle"]
+        elif event.stream == Announcement.__name__:
+            names = ["announcements"] if "announcements" in catalogue else []
+        else:
+            names = []
+            self._market_dropped(event, at)
+        for name in names:
+            self._degrade((self._snapshot.base(name, ()),), Status.MISSING, at)
+
+    def _market_dropped(self, event: FeedDropped, at: int) -> None:
+        for (venue, symbol), market in self._markets.items():
+            if venue != event.venue or event.symbol not in ("", symbol):
+                continue
+            if event.stream in (DepthDelta.__name__, DepthSnapshot.__name__):
+                if market.depth is not None:
+                    market.depth.invalidate()
+            elif event.stream not in (Trade.__name__, Bar.__name__, FundingRate.__name__):
+                self._degrade((market.mid, market.spread), Status.MISSING, at)
+
+    def dump(self) -> Data:
+        """Return everything as JSON data; the snapshot is dumped by itself."""
+        return {
+            "markets": [
+                [
+                    venue, symbol, None if market.quote is None else to_data(market.quote),
+                    None if market.depth is None else market.depth.dump(),
+                ]
+                for (venue, symbol), market in self._markets.items()
+            ],
+            "feeds": self._feeds.dump(),
+            "health": self._health.dump(),
+        }
+
+    def load(self, data: Data) -> None:
+        """Become what `dump` saw; the snapshot must be loaded already."""
+        self._feeds.load(data["feeds"])
+        self._health.load(data["health"])
+        self._markets.clear()
+        for venue, symbol, quote, depth in data["markets"]:
+            market = self._market(venue, symbol, 0)
+            market.quote = None if quote is None else from_data(Quote, quote)
+            if depth is not None:
+                market.depth = DepthCopy()
+                market.depth.load(depth)
