@@ -57,7 +57,7 @@ class Followers:
             raise ValueError(f"{reads} of {name} needs a window above zero")
         if spec.unit is Unit.ENUM and reads != "count_over":
             raise ValueError(f"{reads} needs numbers, and {name} is an enum")
-        rises = spec.kind is SignalKind.COUNTER and reads in ("increase_over", "rate_over")
+        rises = series.rises and reads in ("increase_over", "rate_over")
         held = self._window(series, span, "increments" if rises else "levels")
         held.window.want(reads)
         slot = self._slots.grow(key, 0.0, series.slot)
@@ -80,13 +80,20 @@ class Followers:
         if held.coverage is not None and not self._slots.status[series.slot]:
             held.coverage.turn(True, self._slots.received_at[series.slot])
         for heard in series.early or ():
-            if not heard.status or spec.kind is SignalKind.EVENT:
+            if not heard.status or series.happens:
                 held.take(heard)
         return held
 
-    def heard(self, series: Series, heard: Heard, before: int) -> None:
-        """Pass on a good sample; `before` is the base slot's status until now."""
-        slots, at, armed = self._slots, heard.at, self._timers.armed
+    def take(self, series: Series, held: Windowed, heard: Heard, before: int) -> None:
+        """Let one window of `series` have a good sample; `before` is the base slot's status until now."""
+        if before and held.coverage is not None:
+            held.coverage.turn(True, heard.at)
+        held.take(heard)
+        self.settle(series, held, heard.at)
+
+    def touch(self, series: Series, before: int, at: int) -> None:
+        """Begin ages anew with a good sample; `before` is the base slot's status until now."""
+        slots, armed = self._slots, self._timers.armed
         for slot in series.ages:
             slots.tell(slot, 0.0, 0)
             if slot not in armed:
@@ -98,18 +105,13 @@ class Followers:
         if before:
             for slot in series.absent:
                 slots.tell(slot, False, 0)
-        for held in series.windows:
-            if before and held.coverage is not None:
-                held.coverage.turn(True, at)
-            held.take(heard)
-            self.settle(series, held, at)
 
     def doubted(self, series: Series, at: int, lost: Heard | None = None) -> None:
         """Pass on that the base slot is no longer believed; `lost` when that is because of a sample."""
         for held in series.windows:
             if held.coverage is not None:
                 held.coverage.turn(False, at)
-            elif lost is not None and series.spec.kind is SignalKind.EVENT:
+            elif lost is not None and series.happens:
                 held.take(lost)
         self.refresh(series, at)
 
@@ -144,7 +146,7 @@ class Followers:
         status = self._slots.status[series.slot]
         if status == _UNWIRED:
             return status
-        if series.spec.kind is SignalKind.EVENT:
+        if series.happens:
             return series.life or held.window.torn()
         if held.coverage is None:
             return status

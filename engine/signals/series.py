@@ -86,6 +86,10 @@ class Series:
 
     slot: int
     spec: SignalSpec
+    rises: bool = field(init=False)
+    """It is a counter."""
+    happens: bool = field(init=False)
+    """It is an event."""
     own: int = int(Status.MISSING)
     """Events: the standing of the last sample, whatever its producer did since."""
     life: int = 0
@@ -99,8 +103,12 @@ class Series:
     absent: list[int] = field(default_factory=list)
     windows: list[Windowed] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.rises = self.spec.kind is SignalKind.COUNTER
+        self.happens = self.spec.kind is SignalKind.EVENT
+
     def needed(self) -> bool:
         """Whether a new sample concerns more than the base slot."""
-        if self.early is not None or self.spec.kind in (SignalKind.EVENT, SignalKind.COUNTER):
+        if self.early is not None or self.rises or self.happens:
             return True
         return bool(self.ages or self.fresh or self.absent or self.windows)

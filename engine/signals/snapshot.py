@@ -143,18 +143,22 @@ class Snapshot:
         return number
 
     def _heard(self, series: Series, value: Value, before: int, at: int) -> None:
-        kind, rise = series.spec.kind, None
-        if kind is SignalKind.COUNTER:
+        rise = None
+        if series.rises:
             number = float(value)
             rise = number - self._low[series.slot] if series.counting else None
             self._low[series.slot], series.counting = number, True
-        series.own = 0
-        if kind is SignalKind.EVENT:
+        elif series.happens:
+            series.own = 0
             self._producers.sample_came(series, at)
-        heard = Heard(at, value, rise)
-        if series.early is not None:
-            self._meet(series, series.early, heard)
-        self._followers.heard(series, heard, before)
+        if series.early is not None or series.windows:
+            heard = Heard(at, value, rise)
+            if series.early is not None:
+                self._meet(series, series.early, heard)
+            for held in series.windows:
+                self._followers.take(series, held, heard, before)
+        if before or series.ages or series.fresh:
+            self._followers.touch(series, before, at)
 
     def _meet(self, series: Series, early: list[Heard], heard: Heard) -> None:
         """Keep what comes before anybody could bind windows over labels heard for the first time."""
@@ -175,8 +179,9 @@ class Snapshot:
         lost = Heard(at, self.values[slot], None, int(status))
         if status is Status.INVALID and series.early is not None:
             self._meet(series, series.early, lost)
-        series.own = int(status)
-        self._slots.doubt(slot, series.life or series.own)
+        if series.happens:
+            series.own = int(status)
+        self._slots.doubt(slot, series.life or int(status))
         self._followers.doubted(series, at, lost)
 
     def take_changed(self) -> list[int]:
@@ -219,7 +224,7 @@ class Snapshot:
     def _ring_base(self, slot: int, at: int) -> None:
         series = self._slots.series[slot]
         assert series is not None
-        if series.spec.kind is SignalKind.EVENT:
+        if series.happens:
             self._producers.ring(series, at)
         elif self.status[slot] == 0:
             due = self.received_at[slot] + self._max_age[slot]
@@ -270,7 +275,7 @@ class Snapshot:
             followed = series.ages or series.fresh or series.absent or series.windows
             if self._mark[slot] == NOBODY and not followed:
                 continue
-            if series.spec.kind is SignalKind.EVENT and not series.life and series.own == _MISSING:
+            if series.happens and not series.life and series.own == _MISSING:
                 continue
             found.append(self.sample(slot, at))
         return tuple(sorted(found, key=lambda one: (one.name, one.labels)))
