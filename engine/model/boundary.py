@@ -9,7 +9,7 @@ hours, and no loss limit is ever reset twice or not at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.model.flags import FlagValue
@@ -67,7 +67,8 @@ def _begin(day: date, hour: int, tz: ZoneInfo) -> int:
 
 def _first_at_or_after(day: date, hour: int, tz: ZoneInfo) -> datetime:
     """Return the first instant (UTC) at which the clocks of `tz` show `hour`:00 of `day` or later."""
-    wanted = datetime(day.year, day.month, day.day, hour)
+    # Naive on purpose: what the clocks show, wherever they stand in the order of instants.
+    wanted = datetime.combine(day, time(hour))
     moment = wanted.replace(tzinfo=tz, fold=0).astimezone(UTC)
     if moment.astimezone(tz).replace(tzinfo=None) == wanted:
         return moment

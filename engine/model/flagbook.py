@@ -8,21 +8,16 @@ environment or a clock.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 
-from engine.model.boundary import zone
 from engine.model.codec import Data, canonical, to_data
 from engine.model.effects import FlagChanged
 from engine.model.events import RunMode
-from engine.model.flags import Flag, FlagKind, FlagSpec, FlagValue, Layer
+from engine.model.flag_values import fit, flag_text, loosens, nearest_flags, unknown_flag, with_unit
+from engine.model.flags import Flag, FlagSpec, FlagValue, Layer
 from engine.model.time import format_instant
-
-_UNIT_SIGNS = {"%": "pct", "x": "ratio", "$": "usd"}
-_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +92,7 @@ class FlagBook:
         """Return at most three flags that `name` may have meant, best first."""
         return nearest_flags(name, self.specs)
 
-    def set_operator(
+    def set_operator(  # noqa: PLR0913 -- an order of an operator with its reason and its end
         self, at: int, name: str, value: FlagValue, *, reason: str, actor: str, until: int = 0
     ) -> Answer:
         """Put `value` (text is read as the flag's kind) over every other layer until `until` (ns, 0 for good).
@@ -161,7 +156,7 @@ class FlagBook:
         return {name: to_data(override) for name, override in sorted(self._operator.items())}
 
     def load(self, data: Data) -> tuple[str, ...]:
-        """Restore the operator layer; return a sentence for each value that no longer fits its flag and was left out."""
+        """Restore the operator layer; return a sentence for each value that no longer fits and was left out."""
         self._operator, lost = {}, []
         for name, kept in sorted(data.items()):
             spec = self.specs.get(name)
@@ -203,84 +198,6 @@ class FlagBook:
         return checked
 
 
-def fit(spec: FlagSpec, value: FlagValue) -> FlagValue:
-    """Return `value` as `spec` keeps it (numbers as float); text is read. ValueError says what is wrong, in words."""
-    if spec.kind is FlagKind.BOOL:
-        return _fit_bool(spec, value)
-    if spec.kind is FlagKind.WORD:
-        return _fit_word(spec, value)
-    return _fit_number(spec, value)
-
-
-def _fit_bool(spec: FlagSpec, value: FlagValue) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-    raise ValueError(f"{spec.name} is a switch: write true or false, not {flag_text(value)}")
-
-
-def _fit_word(spec: FlagSpec, value: FlagValue) -> str:
-    word = flag_text(value).strip() if isinstance(value, bool | str) else ""
-    if spec.name.endswith("_TZ"):
-        try:
-            zone(word)
-        except ValueError as error:
-            raise ValueError(f"{spec.name}: {error}") from None
-        return word
-    if spec.words and word in spec.words or not spec.words and word:
-        return word
-    near = get_close_matches(word, spec.words, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"{spec.name} is one of {', '.join(spec.words)}, not {flag_text(value)}{hint}")
-
-
-def _fit_number(spec: FlagSpec, value: FlagValue) -> float:
-    if isinstance(value, bool):
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {flag_text(value)}")
-    number = _read_number(spec, value) if isinstance(value, str) else float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{spec.name} must be a finite number, not {value}")
-    below, above = spec.low is not None and number < spec.low, spec.high is not None and number > spec.high
-    if below or above:
-        raise ValueError(f"{spec.name} must be {bounds_text(spec)}, not {flag_text(number)}")
-    # One spelling of zero, so that -0.0 and 0.0 cannot differ in a digest.
-    return number + 0.0
-
-
-def _read_number(spec: FlagSpec, text: str) -> float:
-    stripped = text.strip()
-    number = stripped.rstrip("%$abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
-    suffix = stripped[len(number):].strip()
-    unit = _UNIT_SIGNS.get(suffix, suffix.lower())
-    if not number or "_" in number:
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}")
-    if unit and unit != spec.unit.value:
-        raise ValueError(f"{spec.name} is in {spec.unit.value}, not {suffix}: write {spec.unit.value} or no unit")
-    try:
-        return float(number)
-    except ValueError:
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}") from None
-
-
-def loosens(spec: FlagSpec, before: FlagValue, after: FlagValue) -> bool:
-    """Whether going from `before` to `after` protects less, by what the flag says of itself.
-
-    Of a flag with words the later ones protect more under `tightens: up`.
-    """
-    if before == after or not spec.tightens:
-        return False
-    if spec.kind is FlagKind.BOOL:
-        return bool(after) is (spec.tightens == "off")
-    if spec.kind is FlagKind.WORD:
-        rise = spec.words.index(str(after)) - spec.words.index(str(before)) if spec.words else 0
-    else:
-        rise = 1 if float(after) > float(before) else -1
-    return rise < 0 if spec.tightens == "up" else rise > 0
-
-
 def effective_mode(asked: RunMode, values: Mapping[str, FlagValue]) -> tuple[RunMode, str]:
     """Return the run mode in force and why it is not the one asked for: any `*_DRY_RUN` flag that is on wins."""
     if asked is not RunMode.DRY_RUN:
@@ -288,38 +205,6 @@ def effective_mode(asked: RunMode, values: Mapping[str, FlagValue]) -> tuple[Run
             if name.endswith("_DRY_RUN") and values[name] is True:
                 return RunMode.DRY_RUN, f"{name} is on"
     return asked, ""
-
-
-def flag_text(value: FlagValue) -> str:
-    """Return `value` as people write it: `true`, `0.5`, `UTC`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return value
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
-
-
-def with_unit(spec: FlagSpec, value: FlagValue) -> str:
-    """Return `value` and its unit: `0.5 pct`, `true`."""
-    return f"{flag_text(value)} {spec.unit.value}" if spec.kind is FlagKind.NUMBER else flag_text(value)
-
-
-def bounds_text(spec: FlagSpec) -> str:
-    """Return the bounds of a number in words: `from 0 to 100 pct`."""
-    low = "" if spec.low is None else f"at least {flag_text(spec.low)}"
-    high = "" if spec.high is None else f"at most {flag_text(spec.high)}"
-    return " and ".join(part for part in (low, high) if part) + f" {spec.unit.value}"
-
-
-def nearest_flags(name: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return at most three of `names` that `name` may have meant, best first."""
-    return tuple(get_close_matches(name.upper(), list(names), n=3, cutoff=0.6))
-
-
-def unknown_flag(name: str, names: Iterable[str]) -> str:
-    """Return the sentence for a flag that is not declared."""
-    near = nearest_flags(name, names)
-    return f"there is no flag {name}" + (f"; did you mean {near[0]}?" if near else "; `engine flags` lists them all")
 
 
 def _name(spec: FlagSpec) -> str:

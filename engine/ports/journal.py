@@ -95,7 +95,7 @@ class About:
 
 
 class JournalReader(Protocol):
-    """Looks at a journal, also one that a running engine writes to. Every method may raise JournalError."""
+    """Looks at what was committed, also while an engine writes. Every method may raise JournalError."""
 
     def tail(self) -> Tail:
         """Return where the journal ends."""
@@ -140,7 +140,9 @@ class Journal(JournalReader, Protocol):
     def append_input(self, seq: int, at: int, event: Event) -> None:
         """Add an input. It must survive, so the next commit is durable whatever it is asked for."""
 
-    def append_effect(self, n: int, seq: int, at: int, effect: Effect, raw: bytes, digest: bytes) -> None:
+    def append_effect(  # noqa: PLR0913 -- the columns of one row
+        self, n: int, seq: int, at: int, effect: Effect, raw: bytes, digest: bytes
+    ) -> None:
         """Add effect `n` with its canonical bytes and the link after it; ClientIdReused for a repeated order."""
 
     def commit(self, *, durable: bool = False) -> None:

@@ -1,0 +1,127 @@
+"""What a flag may be: reading, checking, comparing and printing one value.
+
+Whoever sets a flag, a file, an environment or a person, comes through `fit`. Every
+refusal is a sentence that says what to write instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from engine.model.boundary import zone
+from engine.model.flags import FlagKind, FlagSpec, FlagValue
+
+_UNIT_SIGNS = {"%": "pct", "x": "ratio", "$": "usd"}
+_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
+
+
+def fit(spec: FlagSpec, value: FlagValue) -> FlagValue:
+    """Return `value` as `spec` keeps it (numbers as float); text is read. ValueError says what is wrong, in words."""
+    if spec.kind is FlagKind.BOOL:
+        return _fit_bool(spec, value)
+    if spec.kind is FlagKind.WORD:
+        return _fit_word(spec, value)
+    return _fit_number(spec, value)
+
+
+def _fit_bool(spec: FlagSpec, value: FlagValue) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+    raise ValueError(f"{spec.name} is a switch: write true or false, not {flag_text(value)}")
+
+
+def _fit_word(spec: FlagSpec, value: FlagValue) -> str:
+    word = flag_text(value).strip() if isinstance(value, bool | str) else ""
+    if spec.name.endswith("_TZ"):
+        try:
+            zone(word)
+        except ValueError as error:
+            raise ValueError(f"{spec.name}: {error}") from None
+        return word
+    if spec.words and word in spec.words or not spec.words and word:
+        return word
+    near = get_close_matches(word, spec.words, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"{spec.name} is one of {', '.join(spec.words)}, not {flag_text(value)}{hint}")
+
+
+def _fit_number(spec: FlagSpec, value: FlagValue) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {flag_text(value)}")
+    number = _read_number(spec, value) if isinstance(value, str) else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{spec.name} must be a finite number, not {value}")
+    below, above = spec.low is not None and number < spec.low, spec.high is not None and number > spec.high
+    if below or above:
+        raise ValueError(f"{spec.name} must be {bounds_text(spec)}, not {flag_text(number)}")
+    # One spelling of zero, so that -0.0 and 0.0 cannot differ in a digest.
+    return number + 0.0
+
+
+def _read_number(spec: FlagSpec, text: str) -> float:
+    stripped = text.strip()
+    number = stripped.rstrip("%$abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+    suffix = stripped[len(number):].strip()
+    unit = _UNIT_SIGNS.get(suffix, suffix.lower())
+    if not number or "_" in number:
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}")
+    if unit and unit != spec.unit.value:
+        raise ValueError(f"{spec.name} is in {spec.unit.value}, not {suffix}: write {spec.unit.value} or no unit")
+    try:
+        return float(number)
+    except ValueError:
+        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}") from None
+
+
+def loosens(spec: FlagSpec, before: FlagValue, after: FlagValue) -> bool:
+    """Whether going from `before` to `after` protects less, by what the flag says of itself.
+
+    Of a flag with words the later ones protect more under `tightens: up`.
+    """
+    if before == after or not spec.tightens:
+        return False
+    if spec.kind is FlagKind.BOOL:
+        return bool(after) is (spec.tightens == "off")
+    if spec.kind is FlagKind.WORD:
+        rise = spec.words.index(str(after)) - spec.words.index(str(before)) if spec.words else 0
+    else:
+        rise = 1 if float(after) > float(before) else -1
+    return rise < 0 if spec.tightens == "up" else rise > 0
+
+
+def flag_text(value: FlagValue) -> str:
+    """Return `value` as people write it: `true`, `0.5`, `UTC`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+
+
+def with_unit(spec: FlagSpec, value: FlagValue) -> str:
+    """Return `value` and its unit: `0.5 pct`, `true`."""
+    return f"{flag_text(value)} {spec.unit.value}" if spec.kind is FlagKind.NUMBER else flag_text(value)
+
+
+def bounds_text(spec: FlagSpec) -> str:
+    """Return the bounds of a number in words: `from 0 to 100 pct`."""
+    low = "" if spec.low is None else f"at least {flag_text(spec.low)}"
+    high = "" if spec.high is None else f"at most {flag_text(spec.high)}"
+    return " and ".join(part for part in (low, high) if part) + f" {spec.unit.value}"
+
+
+def nearest_flags(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return at most three of `names` that `name` may have meant, best first."""
+    return tuple(get_close_matches(name.upper(), list(names), n=3, cutoff=0.6))
+
+
+def unknown_flag(name: str, names: Iterable[str]) -> str:
+    """Return the sentence for a flag that is not declared."""
+    near = nearest_flags(name, names)
+    return f"there is no flag {name}" + (f"; did you mean {near[0]}?" if near else "; `engine flags` lists them all")
