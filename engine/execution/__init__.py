@@ -1,0 +1,1 @@
+"""How to do it: client ids, order lifecycle, positions, slippage audit, convergence to targets."""

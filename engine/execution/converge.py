@@ -1,0 +1,271 @@
+"""Toward the targets that rules opened: reduce-only, tightest first, never recomputed.
+
+A target is a quantity fixed when its episode opened. It stays until the position is there
+and nothing that could enlarge it is under way; each order toward it is an ordinary
+proposal, so policy sees it like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Protocol
+
+from engine.execution.ledger import Key
+from engine.model.codec import Data, decimal_text, from_data, to_data
+from engine.model.effects import Notify, PlanMade, TargetOpened
+from engine.model.fills import Position
+from engine.model.flags import FlagValue
+from engine.model.instruments import Instrument, MarketKind
+from engine.model.ledger import OrderRecord, OrdersView
+from engine.model.orders import Cancellation, Exposure, Intent, OrderKind, Proposal, Side
+from engine.model.time import SECOND
+from engine.model.view import View
+from engine.ruleset.spec import Action
+
+PROPOSER = "execution"
+FIRST_RETRY, LONGEST_RETRY = SECOND, 60 * SECOND
+
+
+class Episode(Protocol):
+    """What a target needs to know of a rule's firing."""
+
+    @property
+    def name(self) -> str:
+        """rule/instance/episode, unique for good."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's id."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the instance is about; a label that is missing covers everything."""
+
+    @property
+    def action(self) -> Action | None:
+        """What the episode starts."""
+
+
+class Orders(OrdersView, Protocol):
+    """What convergence looks at."""
+
+    def exposure(self, account: str, venue: str, symbol: str) -> Exposure:
+        """Return the position and what may still be executed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A signed base quantity that the position must not exceed in magnitude."""
+
+    name: str
+    venue: str
+    symbol: str
+    quantity: Decimal
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approach:
+    """How far the way of one symbol toward its tightest target has come. `retry_at` in ns, 0 for now."""
+
+    purpose: str = ""
+    """Of the order under way, or empty."""
+    failures: int = 0
+    """Orders in a row that came to nothing."""
+    retry_at: int = 0
+
+
+class Targets:
+    """The targets not reached yet, and the orders on their way."""
+
+    def __init__(self) -> None:
+        self._targets: dict[Key, list[Target]] = {}
+        self._approaches: dict[Key, Approach] = {}
+        self._serial = 0
+
+    def any(self) -> bool:
+        """Whether a target is not reached yet."""
+        return bool(self._targets)
+
+    def open(
+        self, at: int, episode: Episode, flags: Mapping[str, FlagValue], *,
+        positions: Sequence[Position], adding: Sequence[OrderRecord],
+    ) -> list[TargetOpened | Notify]:
+        """Open a target a position that `episode` covers; orders that may still open one count as one."""
+        action = episode.action
+        if action is None:
+            return []
+        effects: list[TargetOpened | Notify] = []
+        exit_word = _resolved(action.exit_risk, flags)
+        held = {(item.venue, item.symbol): item.quantity for item in positions if item.quantity != 0}
+        for record in adding:
+            held.setdefault((record.venue, record.symbol), Decimal(0))
+        for key in sorted(held):
+            if not _covers(episode.labels, key):
+                continue
+            if exit_word in ("true", "dry_run"):
+                effects += self._open_one(at, episode, key, ("exit_risk", Decimal(0), exit_word == "dry_run"))
+            if action.trim_pct is not None:
+                kept = held[key] * (1 - Decimal(str(action.trim_pct)) / 100)
+                effects += self._open_one(at, episode, key, ("trim_pct", kept, False))
+        return effects
+
+    def _open_one(
+        self, at: int, episode: Episode, key: Key, goal: tuple[str, Decimal, bool]
+    ) -> list[TargetOpened | Notify]:
+        kind, quantity, dry_run = goal
+        opened = TargetOpened(
+            at=at, name=episode.name, kind=kind, venue=key[0], symbol=key[1], quantity=quantity, dry_run=dry_run
+        )
+        if dry_run:
+            text = f"{kind} is dry_run: {key[1]} would go to {decimal_text(quantity)} now; nothing was sent"
+            return [opened, Notify(at=at, to="alert", rule=episode.rule, text=text)]
+        target = Target(name=episode.name, venue=key[0], symbol=key[1], quantity=quantity, opened_at=at)
+        self._targets.setdefault(key, []).append(target)
+        return [opened]
+
+    def converge(self, at: int, view: View, orders: Orders) -> list[Proposal | Cancellation | PlanMade]:
+        """Return what is to be proposed now; nothing while an order is under way or a retry not due."""
+        wishes: list[Proposal | Cancellation | PlanMade] = []
+        for key in sorted(self._targets):
+            told = self._retire(at, key, view, orders)
+            if told:
+                wishes += told
+            if key in self._targets:
+                wishes += self._next_order(at, key, view, orders)
+        return wishes
+
+    def _retire(self, at: int, key: Key, view: View, orders: Orders) -> list[PlanMade]:
+        """Drop the targets of `key` that are reached, and say so."""
+        if any(not record.reduces for record in orders.live(*key)):
+            return []
+        position = view.position(*key)
+        instrument = view.instrument(*key)
+        told, left = [], []
+        for target in self._targets[key]:
+            excess = _excess(position.quantity, target.quantity)
+            dust = instrument is not None and _is_dust(excess, position, instrument)
+            if excess > 0 and not dust:
+                left.append(target)
+                continue
+            rest = f", {decimal_text(excess)} is too little to sell" if excess > 0 else ""
+            text = f"{target.name}: position is {decimal_text(position.quantity)}{rest}"
+            told.append(PlanMade(at=at, strategy=PROPOSER, symbol=key[1], state="target_reached", text=text))
+        if left:
+            self._targets[key] = left
+        else:
+            del self._targets[key]
+            self._approaches.pop(key, None)
+        return told
+
+    def _next_order(self, at: int, key: Key, view: View, orders: Orders) -> list[Proposal]:
+        approach = self._approaches.get(key, Approach())
+        if approach.purpose:
+            record = orders.latest(PROPOSER, approach.purpose)
+            if record is not None and record.live:
+                return []
+            came_to_something = record is not None and record.filled > 0
+            approach = Approach() if came_to_something else _failed(approach, at)
+            self._approaches[key] = approach
+        if approach.retry_at:
+            return []
+        proposal = self._proposal(key, view, orders)
+        if proposal is None:
+            # Nothing to send against yet: no metadata, no price, or other exits cover it all.
+            self._approaches[key] = replace(approach, retry_at=at + FIRST_RETRY)
+            return []
+        self._approaches[key] = replace(approach, purpose=proposal.purpose)
+        return [proposal]
+
+    def _proposal(self, key: Key, view: View, orders: Orders) -> Proposal | None:
+        venue, symbol = key
+        instrument, position = view.instrument(venue, symbol), view.position(venue, symbol)
+        tightest = min((target.quantity for target in self._targets[key]), key=abs)
+        side = Side.SELL if position.quantity > 0 else Side.BUY
+        exposure = orders.exposure(view.account, venue, symbol)
+        under_way = exposure.open_sells if side is Side.SELL else exposure.open_buys
+        wanted = _excess(position.quantity, tightest) - under_way
+        reference = _reference(view, position)
+        if instrument is None or reference <= 0 or wanted <= 0:
+            return None
+        quantity = instrument.floor_quantity(min(wanted, instrument.max_quantity))
+        if quantity < max(instrument.min_quantity, instrument.step):
+            return None
+        self._serial += 1
+        return Proposal(
+            proposer=PROPOSER, purpose=f"{symbol}/target/{self._serial}", intent=Intent.FLATTEN, venue=venue,
+            symbol=symbol, side=side, kind=OrderKind.MARKET, quantity=quantity, reference_price=reference,
+            reduce_only=instrument.kind is MarketKind.PERPETUAL, account=view.account,
+        )
+
+    def on_refused(self, at: int, proposal: Proposal) -> None:
+        """Policy refused an order toward a target: try again later."""
+        key = (proposal.venue, proposal.symbol)
+        approach = self._approaches.get(key)
+        if approach is not None and approach.purpose == proposal.purpose:
+            self._approaches[key] = _failed(approach, at)
+
+    def next_due(self) -> int | None:
+        """Return the soonest retry (ns), or None."""
+        return min((approach.retry_at for approach in self._approaches.values() if approach.retry_at), default=None)
+
+    def on_timer(self, at: int) -> None:
+        """Make retries that are due possible."""
+        for key in sorted(self._approaches):
+            approach = self._approaches[key]
+            if 0 < approach.retry_at <= at:
+                self._approaches[key] = replace(approach, retry_at=0)
+
+    def dump(self) -> Data:
+        """Return all targets and approaches."""
+        return {
+            "targets": [to_data(target) for key in sorted(self._targets) for target in self._targets[key]],
+            "approaches": [[*key, to_data(self._approaches[key])] for key in sorted(self._approaches)],
+            "serial": self._serial,
+        }
+
+    def load(self, data: Data) -> None:
+        """Become what `dump` wrote."""
+        self._targets, self._approaches, self._serial = {}, {}, data["serial"]
+        for item in data["targets"]:
+            target: Target = from_data(Target, item)
+            self._targets.setdefault((target.venue, target.symbol), []).append(target)
+        for venue, symbol, approach in data["approaches"]:
+            self._approaches[venue, symbol] = from_data(Approach, approach)
+
+
+def _resolved(word: str, flags: Mapping[str, FlagValue]) -> str:
+    return str(flags.get(word, word)).lower()
+
+
+def _covers(labels: Mapping[str, str], key: Key) -> bool:
+    return labels.get("venue", key[0]) == key[0] and labels.get("symbol", key[1]) == key[1]
+
+
+def _excess(quantity: Decimal, target: Decimal) -> Decimal:
+    """Return how much of the position is beyond the target, in base; a target on the other side is flat."""
+    same_side = quantity * target > 0
+    return max(abs(quantity) - (abs(target) if same_side else Decimal(0)), Decimal(0))
+
+
+def _is_dust(excess: Decimal, position: Position, instrument: Instrument) -> bool:
+    quantity = instrument.floor_quantity(excess)
+    if quantity < max(instrument.min_quantity, instrument.step):
+        return True
+    # Futures take any reduce-only order above the step; spot does not.
+    worth = quantity * position.average_price * instrument.contract_size
+    return instrument.kind is MarketKind.SPOT and worth < instrument.min_notional
+
+
+def _reference(view: View, position: Position) -> Decimal:
+    quote = view.quote(position.venue, position.symbol)
+    if quote is None:
+        return position.average_price
+    return (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
+
+
+def _failed(approach: Approach, at: int) -> Approach:
+    wait = min(FIRST_RETRY * 2 ** min(approach.failures, 6), LONGEST_RETRY)
+    return Approach(failures=approach.failures + 1, retry_at=at + wait)

@@ -1,0 +1,49 @@
+"""From an approved proposal to the order that leaves, and to the record we keep of it."""
+
+from __future__ import annotations
+
+from engine.model.effects import CancelOrder, PlaceOrder
+from engine.model.ledger import OrderRecord
+from engine.model.orders import Proposal
+
+
+def order_of(proposal: Proposal, *, at: int, client_id: str, policy_version: int) -> PlaceOrder:
+    """Return the order to send for an approved `proposal`."""
+    return PlaceOrder(
+        at=at, client_id=client_id, account=proposal.account, venue=proposal.venue, symbol=proposal.symbol,
+        side=proposal.side, kind=proposal.kind, intent=proposal.intent, quantity=proposal.quantity,
+        limit_price=proposal.limit_price, trigger_price=proposal.trigger_price,
+        reference_price=proposal.reference_price, reduce_only=proposal.reduce_only,
+        close_position=proposal.close_position, post_only=proposal.post_only, purpose=proposal.purpose,
+        policy_version=policy_version,
+    )
+
+
+def record_of(proposal: Proposal, *, at: int, client_id: str, number: int) -> OrderRecord:
+    """Return the record of an order that leaves now: SENT, so exposure, until something is proven."""
+    return OrderRecord(
+        client_id=client_id, number=number, proposer=proposal.proposer, purpose=proposal.purpose,
+        account=proposal.account, venue=proposal.venue, symbol=proposal.symbol, side=proposal.side,
+        kind=proposal.kind, intent=proposal.intent, quantity=proposal.quantity, limit_price=proposal.limit_price,
+        trigger_price=proposal.trigger_price, reduce_only=proposal.reduce_only,
+        close_position=proposal.close_position, replaces=proposal.replaces, sent_at=at, moved_at=at,
+    )
+
+
+def cancel_of(record: OrderRecord, *, at: int, why: str) -> CancelOrder:
+    """Return the request to take `record` back, addressed to the book it is in."""
+    return CancelOrder(
+        at=at, client_id=record.client_id, venue=record.venue, symbol=record.symbol,
+        conditional=record.conditional, why=why,
+    )
+
+
+def already_served(proposal: Proposal, attempts: tuple[OrderRecord, ...]) -> bool:
+    """Whether an order for the same purpose makes this one a second helping.
+
+    What adds risk is planned again only when every earlier order of its purpose is proven
+    to have executed nothing. What reduces risk may follow an ended one, or replace a live one.
+    """
+    if proposal.reduce_only or proposal.close_position:
+        return any(record.live and record.client_id != proposal.replaces for record in attempts)
+    return any(record.may_have_filled for record in attempts)

@@ -1,0 +1,1 @@
+"""What must protect us: the account's equity, its daily baseline and what of it is lost."""

@@ -1,0 +1,1 @@
+"""What we want: strategies read the market and propose; they never place an order."""
