@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -10,9 +12,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 MARKET_DATA = SHARED / "data" / "market_data"
 DEPEG = SHARED / "data" / "depeg"
 
-skip_without_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the recordings are not at {SHARED}")
+_skip_without = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the recordings are not at {SHARED}")
+
+Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def needs_shared(test):  # type: ignore[no-untyped-def]
+def needs_shared(test: Test) -> Test:
     """Mark `test` as needing the recordings; it is skipped, with the reason, where they are not."""
-    return pytest.mark.needs_shared(skip_without_shared(test))
+    marked: Test = pytest.mark.needs_shared(_skip_without(test))
+    return marked

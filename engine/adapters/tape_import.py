@@ -21,6 +21,8 @@ from engine.ports.feed import TapeError, TapeEvent
 
 FORMS = "hftbacktest lines (`ns JSON`), cryptofeed ws and http files, and parquet tables"
 LONGEST_LINE = 1 << 24
+NO_EVENTS = ("connection", "exchangeInfo")
+"""What is used and yet is no market: a tape of these alone would be empty."""
 
 
 def import_tape(
@@ -38,13 +40,12 @@ def import_tape(
         sources = [_source(path, options, account, fineness, stack) for path in files]
         writer = TapeWriter(out, source="imported from " + ", ".join(path.name for path in files))
         stack.callback(writer.discard)
-        written = 0
-        for event in _one_opening(merge(*(events for events, _ in sources), key=received_at), account):
+        merged = merge(*(events for events, _ in sources), key=received_at)
+        for written, event in enumerate(_one_opening(merged, account), start=1):
             writer.write(event)
-            written += 1
             if progress is not None and written % 5_000 == 0:
                 progress(account.lines)
-        if written == 0:
+        if not any(count for what, count in account.used.items() if what not in NO_EVENTS):
             raise TapeError(str(files[0]), _nothing(account), f"name a file with market data; this reads {FORMS}")
         known: dict[tuple[str, str], Instrument] = {}
         for _, instruments in sources:

@@ -129,7 +129,8 @@ def _info_text(tape: Tape, read: int) -> list[str]:
     lines += [f"  {count:>10,}  {kind}" for kind, count in header.streams]
     lines += [f"  {format_instant(each.start)}  {each.name}" for each in header.chapters]
     for each in header.instruments:
-        lines.append(f"  {each.venue} {each.symbol}: tick {decimal_text(each.tick)}, step {decimal_text(each.step)}, {each.kind.value}")
+        fine = f"tick {decimal_text(each.tick)}, step {decimal_text(each.step)}"
+        lines.append(f"  {each.venue} {each.symbol}: {fine}, {each.kind.value}")
     if tape.clamped:
         lines.append(f"  {tape.clamped:,} events arrived before their predecessor and were moved to its instant")
     lines.append(f"  damaged    {len(tape.damaged):,}")

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.adapters.tape_format import READERS, encode, escape, header_line, read_header_line, seal, unescape, unseal
+from engine.adapters.tape_format import (
+    READERS,
+    UNREADABLE,
+    encode,
+    escape,
+    header_line,
+    read_header_line,
+    seal,
+    unescape,
+    unseal,
+)
 from engine.model.events import InstrumentDefined
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import (
@@ -121,14 +131,22 @@ def test_what_is_not_finite_is_never_written(bad: float) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "Q\t1\t0\tnan\t1.0\t1.0\t1.0\t1", "Q\t1\t0\t1.0\tinf\t1.0\t-inf\t1", "Q\t1\t0\t1.0\t1.0\t1.0\t1", "Q\t1\t9\t1.0\t1.0\t1.0\t1.0\t1",
-        "T\t1\t0\t1.0\t1.0\tX\t\t1", "S\t1\t0\t1\t1\t1.0 2.0 3.0\t", "S\t1\t0\t1\t1\tnan 1.0\t", "C\t1\tpaper\tmaybe\t", "I\t1\t1\t{}",
-        "B\t1\t0\t1.0\t1.0\t1.0\t1.0\t60\t1", "O\t1\ta\tb\tc\tinf\t1\t1", "H\tsoon\tx", 'I\t1\t1\t{"venue":"x","tick":"?"}',
+        "Q\t1\t0\tnan\t1.0\t1.0\t1.0\t1",
+        "Q\t1\t0\t1.0\tinf\t1.0\t-inf\t1",
+        "Q\t1\t0\t1.0\t1.0\t1.0\t1",
+        "Q\t1\t9\t1.0\t1.0\t1.0\t1.0\t1",
+        "T\t1\t0\t1.0\t1.0\tX\t\t1",
+        "S\t1\t0\t1\t1\t1.0 2.0 3.0\t",
+        "S\t1\t0\t1\t1\tnan 1.0\t",
+        "C\t1\tpaper\tmaybe\t",
+        "I\t1\t1\t{}",
+        "B\t1\t0\t1.0\t1.0\t1.0\t1.0\t60\t1",
+        "O\t1\ta\tb\tc\tinf\t1\t1",
+        "H\tsoon\tx",
+        'I\t1\t1\t{"venue":"x","tick":"?"}',
     ],
-)  # fmt: skip
+)
 def test_a_line_that_makes_no_event_is_refused_though_its_checksum_fits(body: str) -> None:
-    from engine.adapters.tape_format import UNREADABLE
-
     with pytest.raises(UNREADABLE):
         _back(seal(body))
 
