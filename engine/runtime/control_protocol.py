@@ -1,0 +1,140 @@
+"""What is said over the control socket: one JSON object a line, a request and its reply.
+
+A request is `{"verb": ..., ...}`; the verbs and their words are in `VERBS`. A reply has
+`ok`, and where it is false `error` and `fix`. Who asks is known from the kernel, never
+from the request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from engine.model.codec import Data, canonical
+from engine.model.events import (
+    Command,
+    HaltCommand,
+    RearmCommand,
+    ResumeCommand,
+    SetFlagCommand,
+    UnsetFlagCommand,
+)
+from engine.model.time import parse_duration
+
+LONGEST_REQUEST = 64 * 1024
+LONGEST_REPLY = 4 * 1024 * 1024
+"""Bytes of a line, its end included."""
+LONGEST_TEXT = 2000
+"""Characters of a reason or a name."""
+
+
+class BadRequest(Exception):
+    """A request that cannot be understood: what is wrong and what to send instead."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what, self.fix = what, fix
+        super().__init__(what)
+
+
+def failure(what: str, fix: str) -> Data:
+    """Return the reply for something that was not done."""
+    return {"ok": False, "error": what, "fix": fix}
+
+
+def read_request(line: bytes) -> dict[str, Any]:
+    """Return the request on `line`; BadRequest if it is none."""
+    try:
+        request = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise BadRequest("the request is not JSON", 'send one line such as {"verb": "ping"}') from None
+    if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
+        raise BadRequest("the request has no verb", 'send one line such as {"verb": "ping"}')
+    return request
+
+
+def write_line(data: Data) -> bytes:
+    """Return `data` as one line."""
+    return canonical(data) + b"\n"
+
+
+def to_command(request: Mapping[str, Any], actor: str) -> Command:
+    """Return the command that `request` asks for on behalf of `actor`; BadRequest names every way it can be wrong."""
+    verb = request["verb"]
+    if verb not in VERBS:
+        near = get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the verbs are {', '.join(VERBS)}"
+        raise BadRequest(f"there is no verb {_shown(verb)}", hint)
+    words, make = VERBS[verb]
+    strange = [word for word in request if word not in (*words, "verb")]
+    if strange:
+        near = get_close_matches(strange[0], words, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"{verb} takes {', '.join(words) or 'nothing'}"
+        raise BadRequest(f"{verb} does not take {_shown(strange[0])}", hint)
+    return make(request, actor)
+
+
+def _halt(request: Mapping[str, Any], actor: str) -> Command:
+    return HaltCommand(actor=actor, reason=_text(request, "reason", optional=True), source="socket")
+
+
+def _resume(_: Mapping[str, Any], actor: str) -> Command:
+    return ResumeCommand(actor=actor)
+
+
+def _rearm(request: Mapping[str, Any], actor: str) -> Command:
+    return RearmCommand(actor=actor, latch=_text(request, "latch"))
+
+
+def _set_flag(request: Mapping[str, Any], actor: str) -> Command:
+    value = request.get("value")
+    if not isinstance(value, str | bool | int | float):
+        raise BadRequest("flag set needs a value", "send a number, true, false or a word under `value`")
+    ttl = _text(request, "ttl", optional=True)
+    try:
+        ns = parse_duration(ttl) if ttl else 0
+        number = float(value) if type(value) is int else value
+    except ValueError as error:
+        raise BadRequest(str(error), "leave ttl out for no end") from None
+    except OverflowError:
+        raise BadRequest("the value is too large for a number", "send a number that a flag can have") from None
+    return SetFlagCommand(
+        actor=actor, name=_text(request, "name"), value=number,
+        reason=_text(request, "reason", optional=True), ttl=ns,
+    )
+
+
+def _unset_flag(request: Mapping[str, Any], actor: str) -> Command:
+    return UnsetFlagCommand(actor=actor, name=_text(request, "name"))
+
+
+Maker = Callable[[Mapping[str, Any], str], Command]
+VERBS: Mapping[str, tuple[tuple[str, ...], Maker]] = {
+    "halt": (("reason",), _halt),
+    "resume": ((), _resume),
+    "rearm": (("latch",), _rearm),
+    "flag set": (("name", "value", "reason", "ttl"), _set_flag),
+    "flag unset": (("name",), _unset_flag),
+}
+"""Each verb with the words it takes. `ping` is answered by the socket itself."""
+
+
+def _text(request: Mapping[str, Any], word: str, *, optional: bool = False) -> str:
+    value = request.get(word, "" if optional else None)
+    if type(value) is int:
+        value = str(value)
+    if not isinstance(value, str) or (not optional and not value.strip()):
+        raise BadRequest(f"{request['verb']} needs a text under {word!r}", f'send "{word}": "..."')
+    if len(value) > LONGEST_TEXT or any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+        fix = f"send at most {LONGEST_TEXT} plain characters"
+        raise BadRequest(f"{word!r} is too long or holds control characters", fix)
+    return value
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
