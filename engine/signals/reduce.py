@@ -37,6 +37,8 @@ from engine.signals.snapshot import Snapshot
 
 _PEG = "peg_{asset}_{quote}"
 _INF = float("inf")
+_UNREAD = ("trade", "bar", "fundingrate")
+"""Streams of a market of which no signal keeps anything but that they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,26 +209,24 @@ class Reducers:
 
     def _on_dropped(self, event: FeedDropped, at: int) -> None:
         """What a lost event may have said is missing until the next of its stream says something newer."""
-        catalogue = self._snapshot.catalogue.specs
-        if event.stream == OraclePrice.__name__:
-            names = [name for name, spec in catalogue.items() if spec.producer == "feed.oracle"]
-        elif event.stream == Announcement.__name__:
-            names = ["announcements"] if "announcements" in catalogue else []
+        catalogue, stream = self._snapshot.catalogue.specs, event.stream.lower()
+        if stream.startswith("oracle"):
+            lost = [name for name, spec in catalogue.items() if spec.producer == "feed.oracle"]
+        elif stream.startswith("announcement"):
+            lost = ["announcements"] if "announcements" in catalogue else []
         else:
-            names = []
-            self._market_dropped(event, at)
-        for name in names:
-            self._degrade((self._snapshot.base(name, ()),), Status.MISSING, at)
+            self._market_dropped(event, stream, at)
+            return
+        self._degrade(tuple(self._snapshot.base(name, ()) for name in lost), Status.MISSING, at)
 
-    def _market_dropped(self, event: FeedDropped, at: int) -> None:
+    def _market_dropped(self, event: FeedDropped, stream: str, at: int) -> None:
         for (venue, symbol), market in self._markets.items():
-            if venue != event.venue or event.symbol not in ("", symbol):
+            if venue != event.venue or event.symbol not in ("", symbol) or stream in _UNREAD:
                 continue
-            if event.stream in (DepthDelta.__name__, DepthSnapshot.__name__):
-                if market.depth is not None:
-                    market.depth.invalidate()
-            elif event.stream not in (Trade.__name__, Bar.__name__, FundingRate.__name__):
+            if not stream.startswith("depth"):
                 self._degrade((market.mid, market.spread), Status.MISSING, at)
+            elif market.depth is not None:
+                market.depth.invalidate()
 
     def dump(self) -> Data:
         """Return everything as JSON data; the snapshot is dumped by itself."""
