@@ -1,0 +1,125 @@
+"""What is wrong in a file that a person wrote: the place, the fact and the fix.
+
+Reading never stops at the first mistake and never raises: whoever reads adds findings to
+a list, and `settle` puts them in reading order at the end.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.model.codec import Data
+
+MOST_IN_A_FILE = 100
+"""More findings of one file than this are counted, not listed."""
+
+
+class Severity(StrEnum):
+    """Whether the file may be used (warning, info) or not (error)."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """One thing wrong; lines and columns count from 1, as editors do. `source_line` is the line itself, unchanged."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    severity: Severity
+    message: str
+    fix: str
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.code}: {self.message}"
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Return whether any finding forbids using the file."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in reading order, each once, without the echoes of a character that must not be there.
+
+    An invisible character on a line breaks names on that line in ways that cannot be seen, so
+    only the character itself is reported there.
+    """
+    ordered = sorted(set(findings))
+    spoiled = {(one.file, one.line) for one in ordered if one.code == "yaml-character"}
+    kept = [one for one in ordered if one.code == "yaml-character" or (one.file, one.line) not in spoiled]
+    return tuple(_capped(kept))
+
+
+def _capped(findings: list[Finding]) -> Iterable[Finding]:
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.file] = counts.get(finding.file, 0) + 1
+        if counts[finding.file] < MOST_IN_A_FILE or _total(findings, finding.file) == MOST_IN_A_FILE:
+            yield finding
+        elif counts[finding.file] == MOST_IN_A_FILE:
+            more = _total(findings, finding.file) - MOST_IN_A_FILE + 1
+            yield Finding(
+                file=finding.file, line=finding.line, column=finding.column, code="too-many",
+                severity=Severity.ERROR, message=f"{more} more findings in this file are not listed",
+                fix="mend the ones above and check again", source_line=finding.source_line,
+            )
+
+
+def _total(findings: list[Finding], file: str) -> int:
+    return sum(1 for finding in findings if finding.file == file)
+
+
+def format_text(findings: Iterable[Finding]) -> str:
+    """Return findings for reading: place, code, fact, the line with a caret under the place, and the fix."""
+    return "\n".join(_block(finding) for finding in findings)
+
+
+def to_json(findings: Iterable[Finding]) -> list[Data]:
+    """Return findings as JSON data, one object each."""
+    return [
+        {
+            "file": one.file, "line": one.line, "column": one.column, "code": one.code,
+            "severity": one.severity.value, "message": one.message, "fix": one.fix,
+        }
+        for one in findings
+    ]
+
+
+def _block(finding: Finding) -> str:
+    lines = [str(finding)]
+    if finding.source_line.strip():
+        shown, caret = _window(finding.source_line, finding.column - 1)
+        lines += [f"    {shown}", f"    {caret}^"]
+    lines.append(f"    fix: {finding.fix}")
+    return "\n".join(lines)
+
+
+def _window(line: str, offset: int) -> tuple[str, str]:
+    """Return the part of a line around `offset` that fits a terminal, and the blanks before the caret."""
+    start = max(0, offset - 90) if len(line) > 110 else 0
+    part = line[start:start + 110]
+    shown = "".join(_visible(char) for char in part)
+    before = "".join(_visible(char) for char in part[:offset - start])
+    return shown, " " * sum(_cells(char) for char in before)
+
+
+def _visible(char: str) -> str:
+    """Return one printable character for any: nothing in a file may steer the terminal."""
+    if char == "\t":
+        return " "
+    return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
