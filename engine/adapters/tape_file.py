@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
 
-from engine.adapters.tape_format import READERS, UNREADABLE, read_header_line
+from engine.adapters.tape_decode import READERS, UNREADABLE
+from engine.adapters.tape_format import read_header_line
 from engine.model.codec import from_data
 from engine.model.instruments import Instrument
 from engine.ports.feed import Chapter, Damage, TapeError, TapeEvent, TapeHeader
@@ -128,44 +129,49 @@ class FileTape:
 
     def _read(self, from_index: int) -> Iterator[tuple[int, TapeEvent]]:
         with open_stream(self._path) as stream:
-            stream.readline()
             try:
+                stream.readline()
                 yield from self._decode(stream, from_index)
             except STREAM_ERRORS as error:
-                self._damage(broken_stream(error), ends_tape=True)
+                self._damage(self._index, broken_stream(error), ends_tape=True)
                 return
         if self._index != self._header.events:
             what = f"the header promises {self._header.events} events, the file holds {self._index}"
-            self._damage(what, ends_tape=True)
+            self._damage(self._index, what, ends_tape=True)
 
     def _decode(self, stream: IO[bytes], from_index: int) -> Iterator[tuple[int, TapeEvent]]:
-        at, names, readers, crc = 0, self._names, READERS, crc32
-        for line in stream:
-            body = line[:-10]
-            if line[-10:] != b"\t%08x\n" % crc(body):
-                # Only the last line may lack its line end; a cut one fails here again.
-                body = line[:-9]
-                if line[-9:] != b"\t%08x" % crc(body):
-                    self._damage("the checksum does not fit: the line was changed or cut")
-                    self._index += 1
+        # The hot path: locals, one split, and nothing that is not needed for every line.
+        at, index, names, readers, crc = 0, 0, self._names, READERS, crc32
+        try:
+            for line in stream:
+                body = line[:-10]
+                if line[-10:] != b"\t%08x\n" % crc(body):
+                    # Only the last line may lack its line end; a cut one fails here again.
+                    body = line[:-9]
+                    if line[-9:] != b"\t%08x" % crc(body):
+                        self._damage(index, "the checksum does not fit: the line was changed or cut")
+                        index += 1
+                        continue
+                index += 1
+                fields = body.split(b"\t")
+                try:
+                    received = int(fields[1])
+                    if received < at:
+                        self._clamped += 1
+                    else:
+                        at = received
+                    if index <= from_index:
+                        continue
+                    event = readers[fields[0]](fields, names)
+                except (*UNREADABLE, IndexError) as error:
+                    self._damage(index - 1, f"the line makes no event ({type(error).__name__}: {error})")
                     continue
-            try:
-                if self._index < from_index:
-                    received, event = int(body.split(b"\t", 2)[1]), None
-                else:
-                    fields = body.split(b"\t")
-                    received, event = int(fields[1]), readers[fields[0]](fields, names)
-            except (*UNREADABLE, IndexError) as error:
-                self._damage(f"the line makes no event ({type(error).__name__}: {error})")
-                self._index += 1
-                continue
-            if received < at:
-                self._clamped += 1
-            else:
-                at = received
-            self._index += 1
-            if event is not None:
+                self._index = index
                 yield at, event
+        except STREAM_ERRORS:
+            self._index = index  # so that the break is named at its line
+            raise
+        self._index = index
 
-    def _damage(self, what: str, *, ends_tape: bool = False) -> None:
-        self._damaged.append(Damage(line=self._index + 2, what=what, ends_tape=ends_tape))
+    def _damage(self, index: int, what: str, *, ends_tape: bool = False) -> None:
+        self._damaged.append(Damage(line=index + 2, what=what, ends_tape=ends_tape))

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from engine.adapters.tape_encode import encode
 from engine.adapters.tape_file import BLOCK, header_of
-from engine.adapters.tape_format import encode, header_line, seal
+from engine.adapters.tape_format import header_line, seal
 from engine.model.codec import to_data
 from engine.model.events import InstrumentDefined
 from engine.model.instruments import Instrument

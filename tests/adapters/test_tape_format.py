@@ -10,17 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.adapters.tape_format import (
-    READERS,
-    UNREADABLE,
-    encode,
-    escape,
-    header_line,
-    read_header_line,
-    seal,
-    unescape,
-    unseal,
-)
+from engine.adapters.tape_decode import READERS, UNREADABLE
+from engine.adapters.tape_encode import encode
+from engine.adapters.tape_format import escape, header_line, read_header_line, seal, unescape, unseal
 from engine.model.events import InstrumentDefined
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import (
