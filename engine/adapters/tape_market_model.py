@@ -96,6 +96,13 @@ def line(knots: tuple[tuple[float, float], ...]) -> Callable[[float], float]:
     return value
 
 
+def _inside(x: float, spans: tuple[tuple[float, float], ...]) -> bool:
+    for start, end in spans:  # a loop, not any(): this runs at every tick of every coin
+        if start <= x < end:
+            return True
+    return False
+
+
 class CoinFeed:
     """The market data of one coin, from its first quote to the end of the stage."""
 
@@ -103,13 +110,15 @@ class CoinFeed:
         """The same `coin` on the same `stage` makes the same events."""
         self._coin, self._stage = coin, stage
         self._draw = Random(stage.seed * 2**32 + crc32(coin.symbol.encode())).random
-        self._tick = 10.0**-coin.decimals
-        self._grid = max(1, round(coin.price * coin.level_bps / 10_000 / self._tick))
+        # Prices and sizes are whole numbers over these: one division gives the nearest float.
+        self._ticks_per_unit = 10**coin.decimals
+        self._steps_per_unit = int(1 / Decimal(coin.step))
+        self._grid = max(1, round(coin.price * coin.level_bps / 10_000 * self._ticks_per_unit))
+        self._rows: dict[int, float] = {}
         self._book: tuple[dict[int, float], dict[int, float]] = ({}, {})
         self._last_id = 1000
         self._trade_id = 0
         self._bid = self._ask = 0
-        self._sizes = (0.0, 0.0)
 
     def events(self) -> Iterator[tuple[int, TapeEvent]]:
         """Yield (at, event) in order: the metadata, a snapshot, then ticks."""
@@ -123,7 +132,7 @@ class CoinFeed:
             self._move(coin.price * (1.0 + (path(minute) + noise) / 10_000.0))
             kind = draw()
             venue_at = at - int((15 + 40 * draw()) * MS)
-            if any(start <= at < end for start, end in stage.silences):
+            if _inside(at, stage.silences):
                 next_snapshot = 0  # what a reconnected feed sends first
             elif at >= next_snapshot:
                 yield at, self._snapshot(venue_at, at)
@@ -138,28 +147,27 @@ class CoinFeed:
             else:
                 yield at, self._quote(venue_at, at)
                 quoted = True
-            busy = any(start <= minute < end for start, end in coin.busy)
-            at += int((coin.busy_s if busy else coin.calm_s) * (0.5 + draw()) * 1e9) + 2 * MS
+            every = coin.busy_s if _inside(minute, coin.busy) else coin.calm_s
+            at += int(every * (0.5 + draw()) * 1e9) + 2 * MS
 
     def _move(self, fair: float) -> None:
         half = fair * self._coin.spread_bps / 20_000.0
-        self._bid = int((fair - half) / self._tick)
-        self._ask = max(self._bid + 1, int((fair + half) / self._tick) + 1)
-        usd = self._coin.level_usd
-        bid_usd, ask_usd = usd * (0.7 + 0.6 * self._draw()), usd * (0.7 + 0.6 * self._draw())
-        self._sizes = (self._size(bid_usd, fair), self._size(ask_usd, fair))
+        self._bid = int((fair - half) * self._ticks_per_unit)
+        self._ask = max(self._bid, int((fair + half) * self._ticks_per_unit)) + 1
+
+    def _touch_size(self) -> float:
+        return self._size(self._coin.level_usd * (0.7 + 0.6 * self._draw()), self._bid / self._ticks_per_unit)
 
     def _size(self, usd: float, price: float) -> float:
-        step = float(self._coin.step)
-        return round(max(1, round(usd / price / step)) * step, 6)
+        return (int(usd / price * self._steps_per_unit) or 1) / self._steps_per_unit
 
     def _price(self, ticks: int) -> float:
-        return round(ticks * self._tick, self._coin.decimals)
+        return ticks / self._ticks_per_unit
 
     def _quote(self, venue_at: int, at: int) -> Quote:
-        sizes, coin = self._sizes, self._coin
         bid, ask = self._price(self._bid), self._price(self._ask)
-        return Quote(self._stage.venue, coin.symbol, bid, sizes[0], ask, sizes[1], venue_at, at)
+        bid_size, ask_size = self._touch_size(), self._touch_size()
+        return Quote(self._stage.venue, self._coin.symbol, bid, bid_size, ask, ask_size, venue_at, at)
 
     def _trade(self, venue_at: int, at: int) -> Trade:
         buys = self._draw() < 0.5
@@ -171,7 +179,7 @@ class CoinFeed:
     def _sides(self) -> tuple[dict[int, float], dict[int, float]]:
         """Return the book now, ticks -> size, best first: the touch, then levels that stand still on a grid."""
         grid = self._grid
-        bids, asks = {self._bid: self._sizes[0]}, {self._ask: self._sizes[1]}
+        bids, asks = {self._bid: self._touch_size()}, {self._ask: self._touch_size()}
         below, above = (self._bid - 1) // grid, self._ask // grid + 1
         for i in range(LEVELS - 1):
             bids[(below - i) * grid] = self._resting(below - i)
@@ -179,8 +187,12 @@ class CoinFeed:
         return bids, asks
 
     def _resting(self, row: int) -> float:
-        share = (row * 2_654_435_761 >> 7 & 0xFF) / 0xFF
-        return self._size(self._coin.level_usd * (0.7 + 0.6 * share), row * self._grid * self._tick)
+        """Return the size at a row of the grid: different from row to row, and always the same for one."""
+        size = self._rows.get(row)
+        if size is None:
+            usd = self._coin.level_usd * (0.7 + 0.6 * (row * 2_654_435_761 >> 7 & 0xFF) / 0xFF)
+            size = self._rows[row] = self._size(usd, row * self._grid / self._ticks_per_unit)
+        return size
 
     def _snapshot(self, venue_at: int, at: int) -> DepthSnapshot:
         self._book = self._sides()
