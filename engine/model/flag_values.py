@@ -12,8 +12,10 @@ from difflib import get_close_matches
 
 from engine.model.boundary import zone
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
+from engine.model.samples import Unit
 
 _UNIT_SIGNS = {"%": "pct", "x": "ratio", "$": "usd"}
+_MINUTES = ("_MIN", "_MINUTES")
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
@@ -53,13 +55,15 @@ def _fit_word(spec: FlagSpec, value: FlagValue) -> str:
 
 def _fit_number(spec: FlagSpec, value: FlagValue) -> float:
     if isinstance(value, bool):
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {flag_text(value)}")
+        raise ValueError(f"{_is_number(spec)}, not {flag_text(value)}")
     number = _read_number(spec, value) if isinstance(value, str) else float(value)
     if not math.isfinite(number):
         raise ValueError(f"{spec.name} must be a finite number, not {value}")
     below, above = spec.low is not None and number < spec.low, spec.high is not None and number > spec.high
     if below or above:
         raise ValueError(f"{spec.name} must be {bounds_text(spec)}, not {flag_text(number)}")
+    if spec.whole and not number.is_integer():
+        raise ValueError(f"{spec.name} must be a whole number, not {flag_text(number)}")
     # One spelling of zero, so that -0.0 and 0.0 cannot differ in a digest.
     return number + 0.0
 
@@ -70,13 +74,19 @@ def _read_number(spec: FlagSpec, text: str) -> float:
     suffix = stripped[len(number):].strip()
     unit = _UNIT_SIGNS.get(suffix, suffix.lower())
     if not number or "_" in number:
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}")
-    if unit and unit != spec.unit.value:
-        raise ValueError(f"{spec.name} is in {spec.unit.value}, not {suffix}: write {spec.unit.value} or no unit")
+        raise ValueError(f"{_is_number(spec)}, not {text!r}")
+    own = unit_text(spec)
+    if unit and unit != own:
+        raise ValueError(f"{spec.name} is in {own or 'plain numbers'}, not {suffix}: write {own or 'the number alone'}")
     try:
         return float(number)
     except ValueError:
-        raise ValueError(f"{spec.name} is a number in {spec.unit.value}, not {text!r}") from None
+        raise ValueError(f"{_is_number(spec)}, not {text!r}") from None
+
+
+def _is_number(spec: FlagSpec) -> str:
+    own = unit_text(spec)
+    return f"{spec.name} is a number" + (f" in {own}" if own else "")
 
 
 def loosens(spec: FlagSpec, before: FlagValue, after: FlagValue) -> bool:
@@ -106,14 +116,21 @@ def flag_text(value: FlagValue) -> str:
 
 def with_unit(spec: FlagSpec, value: FlagValue) -> str:
     """Return `value` and its unit: `0.5 pct`, `true`."""
-    return f"{flag_text(value)} {spec.unit.value}" if spec.kind is FlagKind.NUMBER else flag_text(value)
+    return f"{flag_text(value)} {unit_text(spec)}".rstrip()
+
+
+def unit_text(spec: FlagSpec) -> str:
+    """Return the unit of a number as people write it, minutes included; empty where there is none."""
+    if spec.kind is not FlagKind.NUMBER or (spec.unit is Unit.NONE and not spec.name.endswith(_MINUTES)):
+        return ""
+    return "min" if spec.unit is Unit.NONE else spec.unit.value
 
 
 def bounds_text(spec: FlagSpec) -> str:
-    """Return the bounds of a number in words: `from 0 to 100 pct`."""
+    """Return the bounds of a number in words: `at least 0 and at most 100 pct`."""
     low = "" if spec.low is None else f"at least {flag_text(spec.low)}"
     high = "" if spec.high is None else f"at most {flag_text(spec.high)}"
-    return " and ".join(part for part in (low, high) if part) + f" {spec.unit.value}"
+    return f"{' and '.join(part for part in (low, high) if part)} {unit_text(spec)}".rstrip()
 
 
 def nearest_flags(name: str, names: Iterable[str]) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ class FlagSpec:
     summary: str
     low: float | None = None
     high: float | None = None
+    whole: bool = False
+    """Whether a number must be whole."""
     words: tuple[str, ...] = ()
     tightens: str = ""
     """Which way protects more: `up`, `down`, `on`, `off`, or empty where neither does."""
