@@ -148,7 +148,7 @@ class Reducers:
         if market is None:
             market = self._market(quote.venue, quote.symbol, at)
         bid, ask = quote.bid, quote.ask
-        if 0.0 < bid <= ask < _INF:
+        if 0.0 < bid <= ask < _INF and 0.0 <= quote.bid_size < _INF and 0.0 <= quote.ask_size < _INF:
             market.quote = quote
             mid = (bid + ask) * 0.5
             if market.mid >= 0:

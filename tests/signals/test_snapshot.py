@@ -10,7 +10,19 @@ from engine.model.samples import InputRef
 from engine.model.time import SECOND
 from engine.signals.snapshot import Snapshot
 from tests.signals.world import (
-    CATALOGUE, INVALID, MISSING, OK, STALE, T0, UNWIRED, look, over, put, run_to, snapshot, value_of,
+    CATALOGUE,
+    INVALID,
+    MISSING,
+    OK,
+    STALE,
+    T0,
+    UNWIRED,
+    look,
+    over,
+    put,
+    run_to,
+    snapshot,
+    value_of,
 )
 
 AGE = InputRef(reads="age", signal="gauge")
