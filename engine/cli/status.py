@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from engine.cli.text import PLAIN, Paint, columns, instant, local, number, span
+from engine.cli.shared import FINE, Failure, add_shared, called_as, print_json, state_dir, state_flag
+from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, number, span
 from engine.model.time import SECOND
+from engine.runtime.statedir import JOURNAL, TAPE, holder
+from engine.runtime.wiring_journal import read_journal
 
 _COLOURS = {"MAY TRADE": "green", "RESTRICTED": "yellow", "HALTED": "red"}
 _NONE = "none"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `status` to `subparsers` of the command line."""
+    parser = subparsers.add_parser(
+        "status", help="What is restricted, why, and the command that clears it.  Sends nothing."
+    )
+    add_shared(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the status that the journal holds and return the exit code."""
+    status = last_status(state_dir(args))
+    if args.format == "json":
+        print_json(status)
+        return FINE
+    page = Page(command=called_as(), flags=state_flag(args), paint=Paint(colour_wanted(sys.stdout)))
+    for line in render(status, page):
+        print(line)
+    return FINE
+
+
+def last_status(where: Path) -> dict[str, Any]:
+    """Return the last status that the engine in `where` wrote, and whether one runs there now."""
+    if not (where / JOURNAL).exists():
+        used = where / TAPE
+        hint = f"; the last tape run is in {used}: add --state {used}" if (used / JOURNAL).exists() else ""
+        raise Failure(f"no engine has run in {where}", "give the state directory of a run: --state DIR" + hint)
+    reader = read_journal(where)
+    try:
+        status = reader.get_status()
+    finally:
+        reader.close()
+    if status is None:
+        raise Failure(f"the run in {where} ended before it wrote a status", "`engine run --resume` goes on with it")
+    return {**status, "running": holder(where) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +88,8 @@ def _headline(status: Status, page: Page) -> list[str]:
     return lines
 
 
-def _restrains(status: Status, page: Page) -> list[str]:
+def restraint_lines(status: Status, page: Page) -> list[str]:
+    """Return each thing that restrains, and under it the command that clears it."""
     lines: list[str] = []
     for held in status["restrains"]:
         number_of = f", latch {held['latch']}" if held.get("latch") else ""
@@ -129,7 +172,7 @@ def _not_guarding(status: Status, page: Page) -> list[str]:
 
 
 _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
-    ("Restrains", _restrains),
+    ("Restrains", restraint_lines),
     ("Positions", _positions),
     ("Daily loss", _loss),
     ("Nearest to trip", _nearest),

@@ -1,0 +1,104 @@
+"""The command line's front door: which command, and what its end means to the shell."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import engine
+from engine.cli import explain, flags, rules, run, status, tape, verbs
+from engine.cli.shared import INTERNAL, INVALID, Failure, show_failure
+from engine.cli.text import columns
+from engine.ports.feed import TapeError
+from engine.ports.journal import JournalError
+from engine.runtime.options import RunError
+from engine.runtime.statedir import StateError
+
+_EXITS = "exit status: 0 fine, 1 check failed, 2 invalid input, 3 lint only, 4 inconclusive, 5 internal error"
+_INTERRUPTED = 130
+_GROUPS = (run, status, explain, flags, verbs, rules, tape)
+
+
+class _FrontDoor(argparse.ArgumentParser):
+    """Lists the commands one a line: what each does, and whether money can move."""
+
+    def format_help(self) -> str:
+        """Return the page that `engine --help` prints."""
+        rows: list[tuple[str, ...]] = []
+        for action in self._subparsers._group_actions if self._subparsers else ():
+            for choice in action._get_subactions():
+                rows.append((choice.dest, *_halves(choice.help or "")))
+        rest = "  engine COMMAND --help tells the rest."
+        return "\n".join(["A trading runbook that runs.", "", *columns(rows), "", rest, _EXITS, ""])
+
+
+def _halves(text: str) -> tuple[str, ...]:
+    what, _, money = text.partition("  ")
+    return what, money.strip()
+
+
+Runner = Callable[[argparse.Namespace], int]
+
+
+def build_parser() -> tuple[argparse.ArgumentParser, dict[str, Runner]]:
+    """Return the parser, and who runs each command."""
+    parser = _FrontDoor(prog="engine", add_help=True)
+    parser.add_argument("--version", action="version", version=f"engine {engine.__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
+    )
+    runners: dict[str, Runner] = {}
+    for group in _GROUPS:
+        group.add_parser(commands)
+        for name in commands.choices:
+            runners.setdefault(name, group.run)
+    return parser, runners
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser, runners = build_parser()
+    if not words:
+        parser.print_help()
+        return 2
+    args = parser.parse_args(words)
+    try:
+        return runners[args.command](args)
+    except (Failure, RunError, StateError, JournalError, TapeError) as failure:
+        place = f"{failure.place}: " if isinstance(failure, TapeError) else ""
+        show_failure(place + failure.what, failure.fix, args)
+        return getattr(failure, "exit_code", INVALID)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as failure:
+        place = f"{failure.filename}: " if failure.filename else ""
+        show_failure(place + (failure.strerror or str(failure)), "check the path, its rights and the disk", args)
+        return INVALID
+    except Exception as failure:
+        return _internal(failure, args)
+
+
+def _internal(failure: Exception, args: argparse.Namespace) -> int:
+    if os.environ.get("ENGINE_DEBUG"):
+        traceback.print_exception(failure)
+    last = traceback.extract_tb(failure.__traceback__)[-1]
+    where = f"{os.path.basename(last.filename)}:{last.lineno}"
+    show_failure(
+        f"internal error, {type(failure).__name__} at {where}: {failure}",
+        "this is a defect of the engine; run again with ENGINE_DEBUG=1 and report what it prints", args,
+    )
+    return INTERNAL
+
+
+def entry() -> NoReturn:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""`engine halt`, `resume`, `rearm`: the operator's hands, on a running engine or on one that is not.
+
+A running engine is asked over its socket and answers with what is in force then. With
+none running the command is journalled under the lock, so that the next start obeys it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, add_shared, called_as, print_json, state_dir, state_flag
+from engine.cli.status import Page, restraint_lines
+from engine.runtime.control_client import NoEngine, call
+from engine.runtime.offline import journal_command
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verbs to `subparsers` of the command line."""
+    halt = subparsers.add_parser("halt", help="Stop everything that adds risk, now. Needs no reason.  Sends cancels.")
+    halt.add_argument("--reason", default="", metavar="TEXT", help="for the journal and the next on duty")
+    resume = subparsers.add_parser("resume", help="End the operator's own halt; nothing else.  Orders may follow.")
+    rearm = subparsers.add_parser("rearm", help="End a latch whose rule is known to be false.  Orders may follow.")
+    which = rearm.add_mutually_exclusive_group(required=True)
+    which.add_argument("latch", nargs="?", metavar="LATCH", help="its number or name, as `engine status` lists it")
+    which.add_argument("--cleared", action="store_true", help="every latch whose rule is known to be false")
+    for parser in (halt, resume, rearm):
+        add_shared(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what `args` ask and return the exit code: 0 done, 1 refused, 2 nobody to ask."""
+    request: dict[str, Any] = {"verb": args.command}
+    if args.command == "halt" and args.reason:
+        request["reason"] = args.reason
+    if args.command == "rearm":
+        request["latch"] = "--cleared" if args.cleared else args.latch
+    return ask(request, args)
+
+
+def ask(request: Mapping[str, Any], args: argparse.Namespace) -> int:
+    """Have `request` done by the engine of the state directory, show its answer, return the exit code."""
+    where = state_dir(args)
+    reply = done_by(where, request)
+    if args.format == "json":
+        print_json(reply)
+    else:
+        for line in answer_lines(reply, Page(command=called_as(), flags=state_flag(args))):
+            print(line)
+    if not reply.get("ok"):
+        return INVALID
+    return FINE if reply.get("accepted", True) else CHECK_FAILED
+
+
+def done_by(where: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of the running engine in `where`, or of its journal when none runs."""
+    try:
+        return call(where, request)
+    except NoEngine:
+        return journal_command(where, request)
+
+
+def answer_lines(reply: Mapping[str, Any], page: Page) -> list[str]:
+    """Return what was done or why not, and what is in force now."""
+    if not reply.get("ok"):
+        return [f"not done: {reply.get('error', '')}", f"    fix: {reply.get('fix', '')}"]
+    lines = [("done: " if reply.get("accepted", True) else "refused: ") + str(reply.get("text", ""))]
+    status = reply.get("status")
+    if status:
+        lines.append(f"now: {status['line']}: {status['why']}")
+        lines += restraint_lines(status, page)
+    return lines

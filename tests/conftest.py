@@ -1,0 +1,52 @@
+"""What all tests share: where the recordings are, and that none of them is skipped by mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+# The same examples on every machine: a red run must be red again when somebody looks at it.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
+
+_skipped: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the recordings where there are none."""
+    if SHARED.is_dir():
+        return
+    for item in items:
+        if item.get_closest_marker("needs_shared"):
+            item.add_marker(pytest.mark.skip(reason="a clone alone has no ../shared"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember a test that needs the recordings and was skipped although they are there."""
+    if report.skipped and "needs_shared" in report.keywords and SHARED.is_dir():
+        _skipped.append(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that should have run."""
+    for nodeid in _skipped:
+        terminalreporter.write_line(f"must not be skipped while ../shared is there: {nodeid}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run for such a test: a green run must mean that the recordings were read."""
+    if _skipped and session.exitstatus == 0:
+        session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recordings; ask for it only in tests marked `needs_shared`."""
+    if not SHARED.is_dir():
+        pytest.skip("a clone alone has no ../shared")
+    return SHARED
