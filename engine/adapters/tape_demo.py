@@ -56,7 +56,7 @@ SIDEWAYS: Shape = (
     (0, 0), (0.6, 80), (1.1, 140), (3, 190), (8, 160), (15, 210), (25, 170), (35, 215), (44, 180), (60, 150),
 )
 """It rises and then does nothing: the time stop."""
-RUNAWAY: Shape = ((0, 0), (0.01, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
+RUNAWAY: Shape = ((0, 0), (0.0001, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
 """Gone before anybody can be in: late chase."""
 CLIMB: Shape = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
 """Fine to trade, but for the spread it is shown with."""
