@@ -3,7 +3,7 @@
 SHELL := bash
 PYTHON ?= python3.11
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 PROJECT_FILES := pyproject.toml
 SPEED ?=
 
@@ -55,7 +55,7 @@ $(VENV)/bin/python:
 	  echo "make: '$(PYTHON)' cannot make a virtual environment; on Debian: apt-get install python3.11-venv" >&2; exit 2; }
 
 $(VENV)/runtime.stamp: requirements.lock $(PROJECT_FILES) | $(VENV)/bin/python
-	@echo "installing 9 small packages into $(VENV), once ..."
+	@echo "installing ten small packages into $(VENV), once ..."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
