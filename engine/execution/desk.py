@@ -18,7 +18,7 @@ from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
 from engine.execution.plan import already_served, cancel_of, order_of, record_of
 from engine.execution.positions import Positions
 from engine.execution.slippage import fill_samples
-from engine.model.codec import Data
+from engine.model.codec import Data, decimal_text, plain
 from engine.model.effects import CancelOrder, Notify, PlaceOrder, PlanMade, TargetOpened
 from engine.model.events import (
     CancelRejected,
@@ -39,7 +39,6 @@ from engine.model.restraints import Level
 from engine.model.samples import Derived
 from engine.model.view import View
 from engine.policy.review import Approved
-
 
 Told = (
     OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered | OrderWithheld | OrderUncertain
@@ -109,7 +108,10 @@ class Execution:
     def stop_of(self, venue: str, symbol: str) -> str | None:
         """Return the stop that protects the symbol as `client_id @ trigger`, or None where none is acknowledged."""
         stops = [record for record in self._ledger.live(venue, symbol) if _protects(record)]
-        return f"{stops[-1].client_id} @ {stops[-1].trigger_price}" if stops else None
+        if not stops:
+            return None
+        last = stops[-1]
+        return f"{last.client_id} @ {decimal_text(last.trigger_price or Decimal(0))}"
 
     # What happened.
 
@@ -135,8 +137,8 @@ class Execution:
         # The venue may clip what reduces; what is left of such an order is nothing, not exposure.
         whole = whole or (record.reduces and event.remaining <= 0)
         counted = replace(
-            record, filled=filled, cost=record.cost + fill.price * fill.quantity,
-            unseen=max(record.unseen - fill.quantity, Decimal(0)),
+            record, filled=plain(filled), cost=plain(record.cost + fill.price * fill.quantity),
+            unseen=plain(max(record.unseen - fill.quantity, Decimal(0))),
         )
         self._settle(counted, Sign.FILLED_WHOLE if whole else Sign.FILLED_IN_PART, at)
         return fill_samples(fill, record)

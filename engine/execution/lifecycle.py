@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
+from engine.model.codec import plain
 from engine.model.ledger import OrderRecord
 from engine.model.orders import OrderState
 
@@ -101,4 +102,4 @@ def executed_but_unseen(record: OrderRecord, remaining: Decimal) -> Decimal:
     """Return what an order that ended with `remaining` must have executed beyond the fills we saw, in base."""
     if record.quantity is None:
         return Decimal(0)
-    return max(record.quantity - remaining - record.filled, Decimal(0))
+    return plain(max(record.quantity - remaining - record.filled, Decimal(0)))

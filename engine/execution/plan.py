@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from engine.model.codec import plain
 from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.ledger import OrderRecord
 from engine.model.orders import Proposal
@@ -24,10 +27,14 @@ def record_of(proposal: Proposal, *, at: int, client_id: str, number: int) -> Or
     return OrderRecord(
         client_id=client_id, number=number, proposer=proposal.proposer, purpose=proposal.purpose,
         account=proposal.account, venue=proposal.venue, symbol=proposal.symbol, side=proposal.side,
-        kind=proposal.kind, intent=proposal.intent, quantity=proposal.quantity, limit_price=proposal.limit_price,
-        trigger_price=proposal.trigger_price, reduce_only=proposal.reduce_only,
+        kind=proposal.kind, intent=proposal.intent, quantity=_plain(proposal.quantity),
+        limit_price=_plain(proposal.limit_price), trigger_price=_plain(proposal.trigger_price), reduce_only=proposal.reduce_only,
         close_position=proposal.close_position, replaces=proposal.replaces, sent_at=at, moved_at=at,
     )
+
+
+def _plain(number: Decimal | None) -> Decimal | None:
+    return None if number is None else plain(number)
 
 
 def cancel_of(record: OrderRecord, *, at: int, why: str) -> CancelOrder:

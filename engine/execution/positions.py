@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.model.codec import Data, from_data, to_data
+from dataclasses import replace
+
+from engine.model.codec import Data, from_data, plain, to_data
 from engine.model.fills import Fill, Position
 
 REMEMBERED = 8192
@@ -28,7 +30,7 @@ class Positions:
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
         key = (account, fill.venue, fill.symbol)
-        self._positions[key] = self.of(account, fill.venue, fill.symbol).after(fill)
+        self._positions[key] = _plain(self.of(account, fill.venue, fill.symbol).after(fill))
         return True
 
     def of(self, account: str, venue: str, symbol: str) -> Position:
@@ -51,3 +53,10 @@ class Positions:
             position: Position = from_data(Position, item)
             self._positions[position.account, position.venue, position.symbol] = position
         self._seen = dict.fromkeys(data["seen"])
+
+
+def _plain(position: Position) -> Position:
+    return replace(
+        position, quantity=plain(position.quantity), average_price=plain(position.average_price),
+        realized=plain(position.realized), fees=plain(position.fees),
+    )

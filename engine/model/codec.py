@@ -29,6 +29,11 @@ def decimal_text(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def plain(value: Decimal) -> Decimal:
+    """Return `value` in its one spelling, so that a state that was dumped and loaded also prints alike."""
+    return Decimal(decimal_text(value))
+
+
 def to_data(value: object) -> Data:
     """Return `value` as JSON data; a dataclass becomes a dict of its fields, without its name."""
     kind = type(value)

@@ -143,7 +143,7 @@ class Guardian:
         """Become what `dump` wrote."""
         self._start, self._baseline, self._sampled_at = data["start"], data["baseline"], data["sampled_at"]
         self._closed = {(venue, symbol): float(value) for venue, symbol, value in data["closed"]}
-        self._open = {(venue, symbol): None for venue, symbol in data["open"]}
+        self._open = dict.fromkeys((venue, symbol) for venue, symbol in data["open"])
         self._symbols = frozenset(name for _, name in self._open)
 
 

@@ -1,0 +1,14 @@
+"""Listing breakout: announcement, plan, entry when the price breaks out, protection, exit.
+
+    strategy    which event concerns which plan; the only class others use
+    plan        what is remembered of one listing, and one look at the moment
+    announced   whether an announcement becomes a plan
+    entering    half size early, the rest later, never twice
+    protecting  the stop at once, then a second one that only rises
+    harvesting  the ladder of take-profits
+    leaving     time stop, market exit, the end of a plan
+"""
+
+from engine.strategies.event_breakout.strategy import EventBreakout
+
+__all__ = ["EventBreakout"]

@@ -1,0 +1,128 @@
+"""The entries: half of the notional while the announcement is young, the rest later.
+
+An order whose fate is unclear is never followed by another: only an entry that is proven
+to have bought nothing may be tried again.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.model.codec import decimal_text
+from engine.model.orders import Intent, OrderKind, OrderState, Proposal, Side
+from engine.model.restraints import Level
+from engine.model.sizing import quantity_for
+from engine.model.time import SECOND
+from engine.strategies.event_breakout.depth import expected_slippage_bps
+from engine.strategies.event_breakout.plan import STRATEGY, Leg, Moment, Plan, Wish, mid_of
+
+FIRST_RETRY, LONGEST_RETRY = 5 * SECOND, 60 * SECOND
+"""A refused entry is tried again after the first, each time twice as late, up to the longest."""
+OLDEST_QUOTE = 5 * SECOND
+"""An entry on an older price would chase what may be gone."""
+MOST_REJECTIONS = 3
+"""The venue may reject an entry this often before the plan believes it."""
+
+
+def above_trigger(plan: Plan, mid: float, trigger_bps: float) -> bool:
+    """Whether the price has broken out, inclusive."""
+    reference = float(plan.reference)
+    return mid >= reference * (1.0 + trigger_bps / 10_000.0) * (1.0 - 1e-12)
+
+
+def next_leg(plan: Plan, now: Moment) -> str:
+    """Return which entry would be next at this instant: first, second, whole, or none of them (empty)."""
+    if plan.leaving or now.at >= plan.announced_at + now.settings.window:
+        return ""
+    early = now.at < plan.announced_at + now.settings.half_size
+    if not plan.legs:
+        return "first" if early else "whole"
+    only = plan.legs[0]
+    if len(plan.legs) == 1 and only.name == "first" and only.ended and not early and now.held > 0:
+        return "second"
+    return ""
+
+
+def follow(plan: Plan, now: Moment) -> list[Wish]:
+    """Take over what became of the entries since the last look."""
+    story: list[Wish] = []
+    for leg in tuple(plan.legs):
+        if leg.ended:
+            continue
+        record = now.latest(leg.purpose)
+        if record is None:
+            plan.legs.remove(leg)
+            put_off(plan, now.at)
+            continue
+        leg.filled, leg.average = record.filled, record.average_price
+        if leg.filled > 0 and not plan.entered_at:
+            plan.entered_at = now.at
+            plan.peak = float(leg.average) if now.quote is None else now.quote.bid
+        if record.live:
+            continue
+        leg.ended = True
+        if leg.filled > 0:
+            story.append(plan.story(now.at, "entered", _entered_text(plan, leg)))
+        else:
+            plan.legs.remove(leg)
+            put_off(plan, now.at)
+            if record.state is OrderState.REJECTED and plan.failed("rejected") >= MOST_REJECTIONS:
+                plan.leaving = plan.leaving or f"the venue would not take an entry ({record.reason})"
+    return story
+
+
+def enter(plan: Plan, now: Moment) -> list[Wish]:
+    """Return the entry that is due, if the price is above its trigger and nothing speaks against proposing."""
+    name = next_leg(plan, now)
+    quote, instrument = now.quote, now.instrument
+    if not name or quote is None or instrument is None or not now.settings.enabled or not plan.may("entry", now.at):
+        return []
+    if now.at - quote.received_at > OLDEST_QUOTE:
+        return []
+    if not above_trigger(plan, (quote.bid + quote.ask) / 2.0, now.settings.trigger_bps):
+        return []
+    if now.view.level(plan.venue, plan.symbol, Intent.ENTRY.value) is Level.HALTED:
+        return []
+    notional = now.settings.notional if name == "whole" else now.settings.notional / 2
+    quantity = quantity_for(notional, Decimal(str(quote.ask)), instrument)
+    if quantity <= 0:
+        plan.leaving = f"{decimal_text(notional)} is less than the venue's minimum"
+        return []
+    leg = Leg(name=name, purpose=f"{plan.base}/entry/{name}")
+    plan.legs.append(leg)
+    return [_proposal(plan, now, leg, quantity)]
+
+
+def _proposal(plan: Plan, now: Moment, leg: Leg, quantity: Decimal) -> Proposal:
+    assert now.quote is not None
+    _, asks = now.view.depth(plan.venue, plan.symbol)
+    mid = (now.quote.bid + now.quote.ask) / 2.0
+    reference = float(plan.reference)
+    facts = [("order_late_chase_bps", (now.quote.ask - reference) / reference * 10_000.0)]
+    slippage = expected_slippage_bps(asks, float(quantity), mid)
+    # Without enough depth to tell, the fact is missing, and the rule that needs it refuses.
+    if slippage is not None:
+        facts.append(("order_expected_slippage_bps", slippage))
+    return Proposal(
+        proposer=STRATEGY, purpose=leg.purpose, intent=Intent.ENTRY, venue=plan.venue, symbol=plan.symbol,
+        side=Side.BUY, kind=OrderKind.MARKET, quantity=quantity, reference_price=mid_of(now.quote),
+        facts=tuple(facts), account=now.view.account,
+    )
+
+
+def refused(plan: Plan, at: int, purpose: str) -> None:
+    """Policy refused the entry: forget it and wait longer each time."""
+    plan.legs[:] = [leg for leg in plan.legs if leg.purpose != purpose]
+    put_off(plan, at)
+
+
+def put_off(plan: Plan, at: int) -> None:
+    """Do not try an entry again for a while."""
+    tries = plan.failed("put_off")
+    plan.retry["entry"] = at + min(FIRST_RETRY * 2 ** min(tries - 1, 6), LONGEST_RETRY)
+
+
+def _entered_text(plan: Plan, leg: Leg) -> str:
+    over = (float(leg.average) / float(plan.reference) - 1.0) * 10_000.0
+    size = {"first": "the first half", "second": "the second half", "whole": "the whole size"}[leg.name]
+    return f"bought {size}: {decimal_text(leg.filled)} at {float(leg.average):.8g}, {over:+.0f} bps from the reference"

@@ -1,0 +1,196 @@
+"""The stops. One on the whole position from the first fill to the end, and one that follows.
+
+The first closes whatever is open and is never taken back while something is. The second
+has a quantity and rises with the price: the new one is acknowledged before the old one is
+cancelled, so there is no instant without. (Venues allow one close-all stop a side, so the
+one that moves must be of the other sort.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.model.codec import decimal_text
+from engine.model.ledger import OrderRecord
+from engine.model.orders import Intent, OrderState
+from engine.model.time import SECOND
+from engine.strategies.event_breakout.plan import Moment, Plan, Wish, selling
+
+DOUBT = 5 * SECOND
+"""A stop whose fate is unclear for this long does not count as one."""
+RETRY = 1 * SECOND
+BETWEEN_RAISES = 5 * SECOND
+MOST_FAILURES = 3
+"""After so many stops in a row that came to nothing, the position is sold: unprotected is worse."""
+
+
+def stop_price(plan: Plan, now: Moment) -> Decimal:
+    """Return where the stop belongs now, on the tick: never below where it was."""
+    assert now.instrument is not None
+    settings = now.settings
+    wanted = now.average * (1 - settings.stop_pct / 100)
+    peak = Decimal(str(plan.peak))
+    if peak >= now.average * (1 + settings.trail_start_pct / 100):
+        wanted = max(wanted, peak * (1 - settings.trail_pct / 100))
+    return max(now.instrument.price_down(wanted), plan.best_stop)
+
+
+def protect(plan: Plan, now: Moment) -> list[Wish]:
+    """Keep the stops where they belong. May set `plan.leaving` when a stop cannot be had."""
+    if now.instrument is None:
+        return []
+    return [*_whole(plan, now), *_following(plan, now)]
+
+
+def _whole(plan: Plan, now: Moment) -> list[Wish]:
+    record = now.latest(_whole_purpose(plan)) if plan.stops else None
+    if record is None:
+        return _place_whole(plan, now) if plan.may("stop", now.at) else []
+    if record.working:
+        return _acknowledged(plan, now, record)
+    if record.state is OrderState.UNKNOWN:
+        return _doubted(plan, now, record)
+    if not record.state.final:
+        return []
+    if record.filled > 0:
+        plan.leaving = plan.leaving or "the stop left a remainder"
+        return []
+    return _lost(plan, now, record)
+
+
+def _place_whole(plan: Plan, now: Moment) -> list[Wish]:
+    plan.stops += 1
+    order = selling(plan, now, _whole_purpose(plan), intent=Intent.STOP, quantity=None)
+    return [replace(order, trigger_price=stop_price(plan, now))]
+
+
+def _acknowledged(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
+    plan.failures.pop("stop", None)
+    _remember(plan, record)
+    if "protected" in plan.told:
+        return []
+    plan.told.append("protected")
+    text = f"stop on the whole position at {_price(record)}, -{float(now.settings.stop_pct):g} % from {float(now.average):.8g}"
+    return [plan.story(now.at, "protected", text)]
+
+
+def _doubted(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
+    due = record.moved_at + DOUBT
+    if now.at < due:
+        plan.retry["stop"] = due
+        return []
+    # A second stop on the whole position cannot add risk, so here doubt may be answered by acting.
+    return _place_whole(plan, now)
+
+
+def _lost(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
+    """The stop was rejected, cancelled or withheld while something is held."""
+    if record.state is OrderState.REJECTED and _breached(record, now):
+        plan.leaving = plan.leaving or f"the price is through the stop at {_price(record)}"
+        return []
+    if not plan.may("stop", now.at):
+        return []
+    failures = plan.failed("stop")
+    if failures > MOST_FAILURES:
+        plan.leaving = plan.leaving or f"no stop to be had ({record.reason})"
+        return []
+    plan.retry["stop"] = now.at + RETRY * failures
+    return _place_whole(plan, now)
+
+
+def _breached(record: OrderRecord, now: Moment) -> bool:
+    """Whether the venue would not take the stop because it would trigger at once."""
+    if "trigger" in f"{record.code} {record.reason}".lower():
+        return True
+    bid = None if now.quote is None else Decimal(str(now.quote.bid))
+    return bid is not None and record.trigger_price is not None and bid <= record.trigger_price
+
+
+def _following(plan: Plan, now: Moment) -> list[Wish]:
+    record = now.latest(_raise_purpose(plan, plan.raises)) if plan.raises else None
+    story = _follow_raise(plan, now, record)
+    if plan.leaving or not plan.best_stop or not plan.may("raise", now.at):
+        return story
+    if record is not None and _still_out(plan, now, record):
+        return story
+    holder, wanted = _holder(plan, now), stop_price(plan, now)
+    higher = wanted >= plan.best_stop * (1 + now.settings.trail_step_pct / 100)
+    if higher or _uncovered(plan, now, holder):
+        return [*story, *_raise(plan, now, wanted, holder)]
+    return story
+
+
+def _still_out(plan: Plan, now: Moment, record: OrderRecord) -> bool:
+    """Whether the last raise is on its way: another one waits for its answer, but not for ever."""
+    if not record.live or record.working:
+        return False
+    if record.state is OrderState.UNKNOWN:
+        plan.retry["raise"] = record.moved_at + DOUBT
+        return now.at < record.moved_at + DOUBT
+    return True
+
+
+def _uncovered(plan: Plan, now: Moment, holder: OrderRecord | None) -> bool:
+    """Whether the stop that follows is too small for what is held, or was lost."""
+    if holder is not None:
+        return holder.quantity is not None and holder.quantity < now.sellable()
+    whole = now.latest(_whole_purpose(plan))
+    return whole is not None and whole.trigger_price is not None and plan.best_stop > whole.trigger_price
+
+
+def _raise(plan: Plan, now: Moment, wanted: Decimal, holder: OrderRecord | None) -> list[Wish]:
+    if now.quote is not None and Decimal(str(now.quote.bid)) <= wanted:
+        plan.leaving = f"the price fell to {decimal_text(wanted)} before the stop was there"
+        return []
+    assert now.instrument is not None
+    plan.raises += 1
+    plan.retry["raise"] = now.at + BETWEEN_RAISES
+    quantity = min(now.sellable(), now.instrument.max_quantity)
+    purpose = _raise_purpose(plan, plan.raises)
+    order = selling(plan, now, purpose, intent=Intent.STOP, quantity=quantity)
+    return [replace(order, trigger_price=wanted, replaces=None if holder is None else holder.client_id)]
+
+
+def _follow_raise(plan: Plan, now: Moment, record: OrderRecord | None) -> list[Wish]:
+    """Take over what became of the last raise."""
+    if record is None:
+        return []
+    if record.state is OrderState.REJECTED and _breached(record, now):
+        plan.leaving = plan.leaving or f"the price is through the stop at {_price(record)}"
+    if record.filled > 0 and record.state.final:
+        plan.leaving = plan.leaving or "the stop left a remainder"
+    if not record.working or record.purpose in plan.told:
+        return []
+    plan.told.append(record.purpose)
+    before = plan.best_stop
+    _remember(plan, record)
+    if plan.best_stop == before:
+        return []
+    return [plan.story(now.at, "trailed", f"stop raised to {_price(record)}, the highest bid was {plan.peak:.8g}")]
+
+
+def _holder(plan: Plan, now: Moment) -> OrderRecord | None:
+    """Return the acknowledged stop that follows the price, or None."""
+    following = [
+        record for record in now.mine(plan)
+        if record.intent is Intent.STOP and record.quantity is not None and record.working
+    ]
+    return following[-1] if following else None
+
+
+def _remember(plan: Plan, record: OrderRecord) -> None:
+    if record.trigger_price is not None:
+        plan.best_stop = max(plan.best_stop, record.trigger_price)
+
+
+def _price(record: OrderRecord) -> str:
+    return "?" if record.trigger_price is None else decimal_text(record.trigger_price)
+
+
+def _whole_purpose(plan: Plan) -> str:
+    return f"{plan.base}/stop/{plan.stops}"
+
+
+def _raise_purpose(plan: Plan, number: int) -> str:
+    return f"{plan.base}/trail/{number}"
