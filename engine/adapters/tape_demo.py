@@ -45,9 +45,9 @@ RISE_AND_TRAIL: Shape = (
 )
 """A good breakout with pullbacks, ended by one that is too deep."""
 RISE_THEN_STOP: Shape = (
-    (0, 0), (0.7, 70), (1.2, 140), (4, 260), (8, 150), (13, 40), (18, -120), (23, -260), (40, -300), (60, -280),
+    (0, 0), (0.7, 70), (1.2, 125), (4, 165), (6, 140), (10, 60), (15, -80), (19, -230), (25, -300), (40, -280),
 )
-"""A breakout that fails: the stop loss."""
+"""A breakout that fails before a trailing stop has begun to follow: the stop loss."""
 RISE_IN_STEPS: Shape = (
     (0, 0), (0.6, 80), (1.1, 150), (4, 320), (6, 260), (11, 520), (14, 430), (20, 720), (26, 470), (40, 400),
 )
