@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -23,9 +23,8 @@ class Catalogue:
         """Take `specs`; ValueError names the first that cannot be."""
         by_name: dict[str, SignalSpec] = {}
         for spec in sorted(specs, key=lambda one: one.name):
-            found = problem(spec)
-            if found:
-                raise ValueError(f"signal {spec.name!r}: {found}")
+            for key, what in problems(spec):
+                raise ValueError(f"signal {spec.name!r}, {key}: {what}")
             if spec.name in by_name:
                 raise ValueError(f"signal {spec.name!r} stands in the catalogue twice")
             by_name[spec.name] = spec
@@ -47,47 +46,55 @@ class Catalogue:
         return frozenset(spec.producer for spec in self.specs.values() if spec.producer)
 
 
-def problem(spec: SignalSpec) -> str:
-    """Return why `spec` cannot be a signal, or an empty string."""
-    return _bad_labels(spec) or _bad_values(spec) or _bad_times(spec)
+def problems(spec: SignalSpec) -> tuple[tuple[str, str], ...]:
+    """Return all that keeps `spec` from being a signal: (key of the file it is about, what is wrong)."""
+    return (*_bad_labels(spec), *_bad_values(spec), *_bad_range(spec), *_bad_times(spec))
 
 
-def _bad_labels(spec: SignalSpec) -> str:
+def _bad_labels(spec: SignalSpec) -> Iterator[tuple[str, str]]:
     for label in spec.labels:
         if label not in LABELS:
             near = get_close_matches(label, LABELS, n=1)
-            return f"{label!r} is no label" + (f"; did you mean {near[0]!r}?" if near else "")
+            yield "labels", f"{label!r} is no label" + (f"; did you mean {near[0]!r}?" if near else "")
     if len(set(spec.labels)) != len(spec.labels):
-        return "a label stands there twice"
+        yield "labels", "a label stands there twice"
     if spec.order_scope and spec.labels:
-        return "a signal of the order has no labels: the order is its only one"
-    return ""
+        yield "labels", "a signal of the order has no labels: its one order is all it is about"
 
 
-def _bad_values(spec: SignalSpec) -> str:
-    if (spec.unit is Unit.ENUM) != bool(spec.values):
-        return "an enum, and nothing else, lists its values"
+def _bad_values(spec: SignalSpec) -> Iterator[tuple[str, str]]:
+    if spec.unit is Unit.ENUM and not spec.values:
+        yield "unit", "an enum needs the list of its values"
+    if spec.unit is not Unit.ENUM and spec.values:
+        yield "values", f"only an enum lists values; this is {spec.unit}"
     if len(set(spec.values)) != len(spec.values):
-        return "a value stands there twice"
+        yield "values", "a value stands there twice"
     if spec.kind is SignalKind.COUNTER and spec.unit in (Unit.ENUM, Unit.BOOL):
-        return f"a counter counts; it cannot be {spec.unit}"
+        yield "unit", f"a counter counts; it cannot be {spec.unit}"
+
+
+def _bad_range(spec: SignalSpec) -> Iterator[tuple[str, str]]:
     if not -LARGEST <= spec.low < spec.high <= LARGEST:
-        return f"the range must lie within {-LARGEST:g} .. {LARGEST:g}, its low end first"
+        yield "range", f"the low end must be below the high end, both within {-LARGEST:g} .. {LARGEST:g}"
+    elif spec.unit in (Unit.ENUM, Unit.BOOL) and (spec.low, spec.high) != (-LARGEST, LARGEST):
+        yield "range", f"{spec.unit} is no number and has no range"
     if not FINEST <= spec.resolution <= COARSEST:
-        return f"the resolution must be from {FINEST:g} to {COARSEST:g}"
+        yield "resolution", f"it must be from {FINEST:g} to {COARSEST:g}"
+        return
     ratio = max(spec.resolution, 1 / spec.resolution)
     if abs(ratio - round(ratio)) > 1e-6 * ratio:
-        return "the resolution, or one divided by it, must be a whole number, so that sums are integers"
-    return ""
+        yield "resolution", "it, or one divided by it, must be a whole number, so that sums are integers"
 
 
-def _bad_times(spec: SignalSpec) -> str:
+def _bad_times(spec: SignalSpec) -> Iterator[tuple[str, str]]:
     if spec.period < 0 or spec.max_age < 0:
-        return "a duration cannot be negative"
-    if spec.kind in (SignalKind.GAUGE, SignalKind.STATE) and not spec.order_scope and spec.max_age <= 0:
-        return f"a {spec.kind} goes stale by age, so it needs a max_age"
+        yield "period", "a duration cannot be negative"
+    aging = spec.kind in (SignalKind.GAUGE, SignalKind.STATE) and not spec.order_scope
+    if aging and spec.max_age <= 0:
+        yield "max_age", f"a {spec.kind} goes stale by age, so it needs a max_age"
     if spec.kind is SignalKind.COUNTER and spec.max_age:
-        return "a counter is never stale by age; watch it with age(...) or increase_over(...)"
-    if spec.max_age and spec.max_age < spec.period:
-        return "max_age is shorter than the period, so the signal would be stale between two good samples"
-    return ""
+        yield "max_age", "a counter is never stale by age; rules watch it with age(...) or increase_over(...)"
+    if spec.order_scope and (spec.max_age or spec.period):
+        yield "max_age", "a signal of the order is as old as its order: it has no period and no max_age"
+    if spec.max_age and spec.max_age <= spec.period:
+        yield "max_age", "it is not longer than the period, so the signal would be stale between two good samples"
