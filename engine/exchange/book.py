@@ -75,10 +75,11 @@ class Book:
         return changed
 
     def _quote_governs(self) -> bool:
-        quote = self.quote
-        if quote is None or not self.depth.synced:
+        quote, depth = self.quote, self.depth
+        if quote is None or not depth.synced:
             return quote is not None
-        return quote.venue_at > self.depth.at or (quote.venue_at == self.depth.at and self._quote_after_depth)
+        newer = quote.venue_at > depth.at or (quote.venue_at == depth.at and self._quote_after_depth)
+        return newer or depth.crossed()
 
     def displayed(self, *, bids: bool) -> Touch | None:
         """Return (price, size) of the best displayed level of one side; None when there is none."""
@@ -87,7 +88,7 @@ class Book:
             best = (quote.bid, quote.bid_size) if bids else (quote.ask, quote.ask_size)
         else:
             ladder = self.depth.ladder(bids=bids) if self.depth.synced else []
-            if not ladder:
+            if not ladder or self.depth.crossed():
                 return None
             best = ladder[0]
         # Written so that NaN fails too.

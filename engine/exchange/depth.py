@@ -109,6 +109,11 @@ class Depth:
             found = self._sorted[bids] = sorted(levels.items(), reverse=bids)
         return found
 
+    def crossed(self) -> bool:
+        """Whether a bid stands at or above an ask: then something is missing, whatever the ids say."""
+        bids, asks = self.ladder(bids=True), self.ladder(bids=False)
+        return bool(bids and asks) and bids[0][0] >= asks[0][0]
+
     def dump(self) -> Data:
         """Return the levels and where their ids stand, as JSON data."""
         return {
