@@ -21,6 +21,7 @@ from engine.runtime.wiring_journal import read_journal
 Record = dict[str, Any]
 """An effect or an input as the journal has it: its fields, with `n` or `seq` beside them."""
 
+_PLACE, _EMPTY = ("at", "n", "seq", "type"), ("", None, [])
 LAST = 12
 """How many of a rule's decisions are told."""
 
@@ -31,7 +32,8 @@ def add_parser(subparsers: Any) -> None:
         "explain", help="Why a rule, an order or the level is what it is.  Sends nothing.",
         description="Reads the journal without disturbing the engine.",
     )
-    parser.add_argument("what", nargs="?", default="", metavar="RULE|DECISION", help="a rule, rule[label], client id or symbol")
+    named = "a rule, rule[label], client id or symbol"
+    parser.add_argument("what", nargs="?", default="", metavar="RULE|DECISION", help=named)
     parser.add_argument("--at", metavar="TIME", help="as of then, such as 2026-03-02T23:25:00Z (default: now)")
     add_shared(parser)
 
@@ -144,8 +146,8 @@ def _told(record: Record, paint: Paint) -> list[str]:
     head = f"{instant(record['at'])}  decision {record['n']}"
     if kind == "RuleMoved":
         return _moved(record, head, paint)
-    body = {key: value for key, value in record.items() if key not in ("at", "n", "seq", "type") and value not in ("", None, [])}
-    return [f"{head}  {kind}", *columns([(key, _word(value)) for key, value in sorted(body.items())], indent="      ")]
+    body = [(key, _word(value)) for key, value in sorted(record.items()) if key not in _PLACE and value not in _EMPTY]
+    return [f"{head}  {kind}", *columns(body, indent="      ")]
 
 
 def _moved(record: Record, head: str, paint: Paint) -> list[str]:

@@ -18,7 +18,7 @@ from engine.runtime.options import RunInfo
 READING_S = 30.0
 """How long a whole story may wait for its reader, in seconds."""
 
-_TIME, _WHO, _STATE, _WHY = 8, 34, 20, 58
+_TIME, _WHO, _STATE, _WHY = 8, 28, 19, 54
 _COUNTS = ("events", "seconds", "events_per_second", "transitions", "notifications", "orders", "fills", "refused")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.shared import FINE, Failure, add_shared, called_as, print_json, state_dir, state_flag
-from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, number, span
+from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, span
 from engine.model.time import SECOND
 from engine.runtime.statedir import JOURNAL, TAPE, holder
 from engine.runtime.wiring_journal import read_journal
@@ -111,7 +111,7 @@ def _positions(status: Status, page: Page) -> list[str]:
     rows = [
         (
             held["symbol"], held["venue"], str(held["quantity"]), f"at {held['average_price']}",
-            f"mark {number(held['mark'])}" if held.get("mark") is not None else "mark unknown",
+            f"mark {held['mark']:.8g}" if held.get("mark") is not None else "mark unknown",
             f"{held['pnl_usd']:+,.2f} USD" if held.get("pnl_usd") is not None else "PnL unknown",
             f"stop {held['stop']}" if held.get("stop") else "NO STOP",
         )

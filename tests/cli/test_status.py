@@ -1,0 +1,110 @@
+"""The page an operator reads at 3 a.m., to the letter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from engine.cli.status import Page, render
+from engine.cli.text import Paint
+from tests.cli.samples import STATUS
+
+GOLDEN = """\
+HALTED since 2026-03-02T19:00:00Z: guard.depeg.usdt (latched)
+No engine is running here; this is what the last one knew at 2026-03-02T20:00:00Z.
+
+Restrains
+  guard.depeg.usdt: level halted (latched, latch 1) since 2026-03-02T19:00:00Z
+      ends: when it is re-armed; type: engine rearm 1 --state state/tape
+  cutback.slippage[paper]: size x0.5 (firing) since 2026-03-02T18:00:00Z
+      ends: 30m after it was last true
+
+Positions
+  PINEUSDT  paper    480  at 2.05  mark 2.061    +5.28 USD    stop rb-1-9 @ 1.98
+  DUSKUSDT  paper  -12.5  at 1.02  mark unknown  PnL unknown  NO STOP
+
+Daily loss
+  0.60 % of 3 % (20 % of the limit)
+
+Nearest to trip
+  kill.daily_loss[main]  inactive  80 % away  daily_loss_pct = 0.6
+
+Doubtful signals
+  spread_bps[paper,DUSKUSDT]  stale  1m35s old  from feed.market
+
+Overrides
+  ENTRY_MAX_SPREAD_BPS = 40.0  1h left  ada: thin books  engine flag unset ENTRY_MAX_SPREAD_BPS --state state/tape
+
+Not guarding
+  watch.funding  shadow
+
+  at        2026-03-02T20:00:00Z, mode dry-run, venue paper, run 1
+  rules     set cdcdcdcdcdcd, commit 0123456789, with uncommitted changes
+  orders    1 open, 0 unknown; PnL +12.30 USD
+  next day  2026-03-03 00:00 UTC, in 4h"""
+
+
+def page(**changes: Any) -> str:
+    return "\n".join(render({**STATUS, **changes}, Page(flags=" --state state/tape")))
+
+
+def test_the_whole_page_reads_like_this() -> None:
+    assert page() == GOLDEN
+
+
+@pytest.mark.parametrize("line", ["MAY TRADE", "RESTRICTED", "HALTED"])
+def test_the_first_line_is_the_verdict(line: str) -> None:
+    assert page(line=line).splitlines()[0].startswith(line)
+
+
+def test_a_running_engine_is_not_called_dead() -> None:
+    assert "No engine is running" not in page(running=True)
+
+
+def test_a_page_of_a_calm_engine_is_short() -> None:
+    calm = page(
+        line="MAY TRADE", why="nothing restrains", restrains=[], positions=[], nearest=[], stale=[], overrides=[],
+        not_guarding=[],
+    )
+
+    assert "Restrains" not in calm
+    assert "Positions\n  none" in calm
+
+
+def test_a_position_without_a_stop_cries() -> None:
+    """The one thing on the page that loses money while it is read."""
+    assert "NO STOP" in page()
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        ({"used_pct": None, "limit_pct": 3.0}, "unknown of 3.0 %"),
+        ({"used_pct": 0.0, "limit_pct": 3.0}, "0.00 % of 3 % (0 % of the limit)"),
+        ({"used_pct": 4.5, "limit_pct": 3.0}, "4.50 % of 3 % (150 % of the limit)"),
+        ({"used_pct": 1.0, "limit_pct": None}, "1.00 %"),
+    ],
+)
+def test_the_daily_loss_is_told_with_its_limit(loss: dict[str, Any], text: str) -> None:
+    assert text in page(daily_loss=loss)
+
+
+def test_a_signal_never_seen_has_no_age() -> None:
+    stale = [{"signal": "peg_usdt_usd", "labels": [], "status": "missing", "age_s": None, "producer": "feed.oracle"}]
+
+    assert "peg_usdt_usd  missing  never seen  from feed.oracle" in page(stale=stale)
+
+
+def test_the_boundary_is_told_in_local_time() -> None:
+    assert "19:00 EST" in page(boundary={**STATUS["boundary"], "local": "America/New_York"})
+
+
+def test_colour_changes_no_word() -> None:
+
+
+    coloured = "\n".join(render(STATUS, Page(flags=" --state state/tape", paint=Paint(enabled=True))))
+
+    assert coloured != GOLDEN
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == GOLDEN
