@@ -51,6 +51,15 @@ def open_stream(path: Path) -> IO[bytes]:
     return raw
 
 
+def read_so_far(stream: IO[bytes]) -> int:
+    """Return how many bytes of its file `stream` (of `open_stream`) has read, packed ones if it is packed."""
+    raw = getattr(stream, "raw", None)
+    if isinstance(raw, gzip.GzipFile):
+        packed: Any = raw.fileobj
+        return int(packed.tell()) if packed is not None else 0
+    return stream.tell()
+
+
 def broken_stream(error: Exception) -> str:
     """Return in words why unpacking or reading failed: `error` is one of STREAM_ERRORS."""
     if isinstance(error, EOFError):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from pathlib import Path
+from typing import IO
 
-from engine.adapters.tape_file import STREAM_ERRORS, broken_stream, open_stream
+from engine.adapters.tape_file import STREAM_ERRORS, broken_stream, open_stream, read_so_far
 from engine.adapters.tape_format import MAGIC
 from engine.adapters.tape_import_account import Account, Fineness, Imported, ImportOptions
 from engine.adapters.tape_import_binance import HFT_LINE, HftFile
@@ -21,30 +22,34 @@ from engine.ports.feed import TapeError, TapeEvent
 
 FORMS = "hftbacktest lines (`ns JSON`), cryptofeed ws and http files, and parquet tables"
 LONGEST_LINE = 1 << 24
+Progress = Callable[[float, int], None]
+"""Takes the share of the files that has been read (0 to 1) and the lines so far."""
 NO_EVENTS = ("connection", "exchangeInfo")
 """What is used and yet is no market: a tape of these alone would be empty."""
 
 
 def import_tape(
-    files: Sequence[Path], out: Path, options: ImportOptions, progress: Callable[[int], None] | None = None
+    files: Sequence[Path], out: Path, options: ImportOptions, progress: Progress | None = None
 ) -> Imported:
     """Write the events of `files`, merged by receive time, as the tape `out` and return the account.
 
-    `progress` is told the number of lines read now and then. TapeError when a file is
+    `progress` is told now and then how far it is. TapeError when a file is
     unreadable, unknown, cut short, or holds nothing that can be used; `out` is then not made.
     """
     if out in files:
         raise TapeError(str(out), "the tape would overwrite what it is made from", "name another file with -o")
     account, fineness = Account(), Fineness()
     with ExitStack() as stack:
-        sources = [_source(path, options, account, fineness, stack) for path in files]
+        streams = [stack.enter_context(open_stream(path)) for path in files]
+        size = sum(path.stat().st_size for path in files)
+        sources = [_source(*each, options, account, fineness) for each in zip(files, streams, strict=True)]
         writer = TapeWriter(out, source="imported from " + ", ".join(path.name for path in files))
         stack.callback(writer.discard)
         merged = merge(*(events for events, _ in sources), key=received_at)
         for written, event in enumerate(_one_opening(merged, account), start=1):
             writer.write(event)
             if progress is not None and written % 5_000 == 0:
-                progress(account.lines)
+                progress(sum(read_so_far(stream) for stream in streams) / size, account.lines)
         if not any(count for what, count in account.used.items() if what not in NO_EVENTS):
             raise TapeError(str(files[0]), _nothing(account), f"name a file with market data; this reads {FORMS}")
         known: dict[tuple[str, str], Instrument] = {}
@@ -63,9 +68,8 @@ def import_tape(
 
 
 def _source(
-    path: Path, options: ImportOptions, account: Account, fineness: Fineness, stack: ExitStack
+    path: Path, stream: IO[bytes], options: ImportOptions, account: Account, fineness: Fineness
 ) -> tuple[Iterator[TapeEvent], dict[tuple[str, str], Instrument]]:
-    stream = stack.enter_context(open_stream(path))
     try:
         start = stream.readline(LONGEST_LINE)
     except STREAM_ERRORS as error:

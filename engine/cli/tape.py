@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, add_shared, called_as, print_json, show_failure
+from engine.cli.text import Progress, columns
 from engine.model.codec import decimal_text, to_data
+from engine.model.instruments import Instrument
 from engine.model.time import format_duration, format_instant
 from engine.ports.feed import Tape, TapeError
 from engine.runtime.wiring_tapes import Imported, ImportOptions, import_files, named_tape
 
-FINE, CHECK_FAILED, INVALID = 0, 1, 2
 NAMED_DAMAGE = 20
 """Damaged lines that the text form names; JSON has them all."""
 
@@ -32,34 +32,29 @@ def add_parser(subparsers: Any) -> None:
     telling = verbs.add_parser("info", help="Say what a tape holds, and check every line of it.")
     telling.add_argument("tape", metavar="TAPE", help="a file, demo or normal-day")
     for parser in (making, telling):
-        parser.add_argument("--format", choices=("text", "json"), default="text", help="for people, or for programs")
+        add_shared(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what `args` asks and return the exit code: 0 fine, 1 damage found, 2 unusable input."""
+    """Do what `args` asks and return the exit code: 0 fine, 1 damaged lines found, 2 unusable input."""
     try:
         return _import(args) if args.tape_verb == "import" else _info(args)
     except TapeError as error:
-        if args.format == "json":
-            print(json.dumps({"error": {"place": error.place, "what": error.what, "fix": error.fix}}))
-        else:
-            print(error, file=sys.stderr)
+        show_failure(f"{error.place}: {error.what}", error.fix, args)
         return INVALID
 
 
 def _import(args: argparse.Namespace) -> int:
-    shows = args.format == "text" and sys.stderr.isatty()
-
-    def progress(lines: int) -> None:
-        if shows:
-            print(f"\r{lines:>12,} lines", end="", file=sys.stderr, flush=True)
-
-    options = ImportOptions(venue=args.venue, symbol=args.symbol)
-    done = import_files(args.files, args.out, options, progress)
-    if shows:
-        print("\r" + " " * 20 + "\r", end="", file=sys.stderr)
+    bar = Progress(1_000)
+    try:
+        done = import_files(
+            args.files, args.out, ImportOptions(venue=args.venue, symbol=args.symbol),
+            lambda share, lines: bar.show(round(share * 1_000), f"{lines:,} lines"),
+        )
+    finally:
+        bar.clear()
     if args.format == "json":
-        print(json.dumps(_import_data(args.out, done)))
+        print_json(_import_data(args.out, done))
     else:
         print("\n".join(_import_text(args.out, done)))
     return FINE
@@ -78,22 +73,28 @@ def _import_data(out: str, done: Imported) -> dict[str, Any]:
 def _import_text(out: str, done: Imported) -> list[str]:
     account, header = done.account, done.header
     span = format_duration(header.last_at - header.first_at)
-    lines = [f"{out}: {header.events:,} events over {span} of {account.lines:,} lines"]
-    for title, counts in (("used", account.used), ("skipped", account.skipped), ("added", account.added)):
-        for what, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"  {title:<8} {count:>10,}  {what}")
-    lines.append(f"  {'damaged':<8} {account.damaged:>10,}")
-    lines += [f"    {each}" for each in account.damage[:NAMED_DAMAGE]]
-    lines.append(f"  {'nothing' if account.unaccounted == 0 else account.unaccounted} unaccounted for")
+    rows = [
+        (title, f"{count:,}", what)
+        for title, counts in (("used", account.used), ("skipped", account.skipped), ("added", account.added))
+        for what, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    rows += [("damaged", f"{account.damaged:,}", ""), ("unaccounted for", f"{account.unaccounted:,}", "")]
+    lines = [f"{out}: {header.events:,} events over {span} from {account.lines:,} lines"]
+    lines += columns(rows, right=frozenset({1}))
+    lines += [f"  {each}" for each in account.damage[:NAMED_DAMAGE]]
     lines += [f"  note: {note}" for note in account.notes]
-    return [*lines, f"run it: engine run --tape {out}"]
+    return [*lines, f"  run it: {called_as()} run --tape {out}"]
 
 
 def _info(args: argparse.Namespace) -> int:
     tape = named_tape(args.tape)
-    read = sum(1 for _ in tape.events())
+    bar, read = Progress(max(tape.header.last_at - tape.header.first_at, 1)), 0
+    for read, (at, _) in enumerate(tape.events(), start=1):
+        if read % 20_000 == 0:
+            bar.show(at - tape.header.first_at, f"{read:,} events")
+    bar.clear()
     if args.format == "json":
-        print(json.dumps(_info_data(tape, read)))
+        print_json(_info_data(tape, read))
     else:
         print("\n".join(_info_text(tape, read)))
     return _standing(tape)
@@ -118,23 +119,25 @@ def _info_data(tape: Tape, read: int) -> dict[str, Any]:
 def _info_text(tape: Tape, read: int) -> list[str]:
     header = tape.header
     span = format_duration(header.last_at - header.first_at)
-    lines = [
-        f"{header.name}: {header.source}",
-        f"  events     {read:,} read" + (f" of {header.events:,}" if header.events >= 0 else ""),
-        f"  time       {format_instant(header.first_at)} to {format_instant(header.last_at)}, {span}",
-        f"  venues     {', '.join(header.venues) or '-'}",
-        f"  symbols    {', '.join(header.symbols) or '-'}",
-        f"  producers  {', '.join(sorted(header.producers))}",
-    ]
-    lines += [f"  {count:>10,}  {kind}" for kind, count in header.streams]
-    lines += [f"  {format_instant(each.start)}  {each.name}" for each in header.chapters]
-    for each in header.instruments:
-        fine = f"tick {decimal_text(each.tick)}, step {decimal_text(each.step)}"
-        lines.append(f"  {each.venue} {each.symbol}: {fine}, {each.kind.value}")
+    lines = [f"{header.name}: {header.source}"]
+    lines += columns([
+        ("events", f"{read:,} read" + (f" of {header.events:,}" if header.events >= 0 else "")),
+        ("time", f"{format_instant(header.first_at)} to {format_instant(header.last_at)}, {span}"),
+        ("venues", ", ".join(header.venues) or "-"),
+        ("symbols", ", ".join(header.symbols) or "-"),
+        ("producers", ", ".join(sorted(header.producers))),
+        *((kind, f"{count:,}") for kind, count in header.streams),
+        ("damaged", f"{len(tape.damaged):,}"),
+        *((f"{each.venue} {each.symbol}", _fineness(each)) for each in header.instruments),
+    ])
+    lines += columns([(format_instant(each.start), each.name) for each in header.chapters])
     if tape.clamped:
         lines.append(f"  {tape.clamped:,} events arrived before their predecessor and were moved to its instant")
-    lines.append(f"  damaged    {len(tape.damaged):,}")
     lines += [f"    line {damage.line}: {damage.what}" for damage in tape.damaged[:NAMED_DAMAGE]]
     if any(damage.ends_tape for damage in tape.damaged):
         lines.append("    fix: copy the tape again, or import it again; a run ends where it ends")
     return lines
+
+
+def _fineness(instrument: Instrument) -> str:
+    return f"{instrument.kind.value}, tick {decimal_text(instrument.tick)}, step {decimal_text(instrument.step)}"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from engine.adapters.tape_demo import demo_tape
 from engine.adapters.tape_file import open_tape
-from engine.adapters.tape_import import import_tape
+from engine.adapters.tape_import import Progress, import_tape
 from engine.adapters.tape_import_account import Account, Imported, ImportOptions
 from engine.adapters.tape_normal_day import normal_day_tape
 from engine.ports.feed import Tape
 
-__all__ = ["GENERATED", "Account", "ImportOptions", "Imported", "import_tape", "named_tape"]
+__all__ = ["GENERATED", "Account", "ImportOptions", "Imported", "import_files", "named_tape"]
 
 GENERATED: dict[str, Callable[[], Tape]] = {"demo": demo_tape, "normal-day": normal_day_tape}
 """The tapes that need no file."""
@@ -31,6 +31,6 @@ def named_tape(name: str) -> Tape:
     return open_tape(Path(name))
 
 
-def import_files(files: Sequence[str], out: str, options: ImportOptions, progress: Callable[[int], None]) -> Imported:
+def import_files(files: Sequence[str], out: str, options: ImportOptions, progress: Progress | None = None) -> Imported:
     """Make the tape `out` of `files`; see `adapters.tape_import.import_tape`."""
     return import_tape([Path(file) for file in files], Path(out), options, progress)
