@@ -52,7 +52,8 @@ def _specs(root: Node, findings: list[Finding]) -> list[SignalSpec]:
             spec = _spec(node, findings)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             if not has_errors(findings):
-                findings.append(node.finding("signal-unreadable", f"this is no signal: {error}", "compare it with others"))
+                what = f"this is no signal: {error}"
+                findings.append(node.finding("signal-unreadable", what, "compare it with the other signals"))
             continue
         specs.append(spec)
         for key, what in problems(spec):

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.model.samples import SignalKind, SignalSpec, Status
+from engine.model.samples import SignalKind, SignalSpec, Status, Unit
 from engine.signals.coverage import Coverage
 from engine.signals.windows import Flavour, Window
 
 Value = float | bool | str
+
+
+def blank(spec: SignalSpec) -> Value:
+    """Return a value of the right type for a slot that has none yet, so that no reader meets a wrong type."""
+    if spec.unit is Unit.ENUM:
+        return spec.values[0]
+    return False if spec.unit is Unit.BOOL else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ seen before counts as that one, so that a clock set back cannot make old news yo
 from __future__ import annotations
 
 from engine.model.codec import Data
-from engine.model.samples import InputRef, SignalKind, SignalSpec, Status, Unit
+from engine.model.samples import InputRef, SignalKind, Status, Unit
 from engine.signals import saved
 from engine.signals.catalogue import Catalogue
+from engine.signals.firsts import Firsts
 from engine.signals.followers import Followers
 from engine.signals.producers import Producers
-from engine.signals.series import Heard, Sample, Series, Value
+from engine.signals.series import Heard, Sample, Series, Value, blank
 from engine.signals.slots import NOBODY, Slots, slot_key
 from engine.signals.staleness import Timers
 
@@ -33,9 +34,7 @@ class Snapshot:
         self._followers = Followers(slots, self._timers)
         self._producers = Producers(slots, self._timers, self._followers)
         self._bases: dict[tuple[str, tuple[str, ...]], int] = {}
-        self._labels: dict[str, dict[tuple[str, ...], None]] = {}
-        self._new_labels: list[tuple[str, tuple[str, ...]]] = []
-        self._early: list[Series] = []
+        self._firsts = Firsts(slots)
         self._unwired: frozenset[str] = frozenset()
         # The lists themselves, not copies: rule functions and `put` go straight to them.
         self.values, self.status = slots.values, slots.status
@@ -75,7 +74,7 @@ class Snapshot:
             raise ValueError(f"the catalogue has no signal {name!r}; nearest: {near}")
         if len(labels) != len(spec.labels):
             raise ValueError(f"{name} has the labels {list(spec.labels)}, not {list(labels)}")
-        slot = self._bases[name, labels] = self._slots.grow(("value", name, labels, 0, 0.0, 0.0, 0), _blank(spec))
+        slot = self._bases[name, labels] = self._slots.grow(("value", name, labels, 0, 0.0, 0.0, 0), blank(spec))
         if spec.unit not in (Unit.ENUM, Unit.BOOL):
             self._low[slot], self._high[slot] = spec.low, spec.high
         else:
@@ -153,22 +152,11 @@ class Snapshot:
             self._producers.sample_came(series, at)
         if series.early is not None or series.windows:
             heard = Heard(at, value, rise)
-            if series.early is not None:
-                self._meet(series, series.early, heard)
+            self._firsts.keep(series, heard)
             for held in series.windows:
                 self._followers.take(series, held, heard, before)
         if before or series.ages or series.fresh:
             self._followers.touch(series, before, at)
-
-    def _meet(self, series: Series, early: list[Heard], heard: Heard) -> None:
-        """Keep what comes before anybody could bind windows over labels heard for the first time."""
-        early.append(heard)
-        _, name, labels = self._slots.keys[series.slot][:3]
-        seen = self._labels.setdefault(name, {})
-        if labels not in seen:
-            seen[labels] = None
-            self._new_labels.append((name, labels))
-            self._early.append(series)
 
     def degrade(self, slot: int, status: Status, at: int) -> None:
         """Note that the sample of a base slot was lost (MISSING) or broken (INVALID) on its way to us."""
@@ -177,8 +165,8 @@ class Snapshot:
         if series is None:
             raise ValueError(f"slot {slot} follows a sample; degrade the sample")
         lost = Heard(at, self.values[slot], None, int(status))
-        if status is Status.INVALID and series.early is not None:
-            self._meet(series, series.early, lost)
+        if status is Status.INVALID:
+            self._firsts.keep(series, lost)
         if series.happens:
             series.own = int(status)
         self._slots.doubt(slot, series.life or int(status))
@@ -186,11 +174,7 @@ class Snapshot:
 
     def take_changed(self) -> list[int]:
         """Return the bound slots whose value or status changed since the last call, each once, first change first."""
-        for series in self._early:
-            series.early = None
-            if not series.needed():
-                self._follows[series.slot] = None
-        self._early.clear()
+        self._firsts.grown()
         return self._slots.take_changed()
 
     def take_new_labels(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -198,12 +182,16 @@ class Snapshot:
 
         Ask before `take_changed`: windows bound in between hold these first samples too.
         """
-        found, self._new_labels = self._new_labels, []
-        return found
+        return self._firsts.take()
 
     def labels_of(self, name: str) -> tuple[tuple[str, ...], ...]:
         """Return all label values heard of signal `name`, in the order they were heard."""
-        return tuple(self._labels.get(name, ()))
+        return self._firsts.of(name)
+
+    def series(self) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
+        """Return (base slot, signal, labels) of all that was bound or heard, in the order it was."""
+        keys = self._slots.keys
+        return tuple((slot, *keys[slot][1:3]) for slot, one in enumerate(self._slots.series) if one is not None)
 
     def next_due(self) -> int | None:
         """Return when something here next may change by itself, or None."""
@@ -289,9 +277,7 @@ class Snapshot:
             "windows": saved.dump_windows(self._followers.windows),
             "producers": self._producers.dump(),
             "timers": self._timers.dump(),
-            "labels": {name: [list(labels) for labels in seen] for name, seen in self._labels.items()},
-            "new_labels": [[name, list(labels)] for name, labels in self._new_labels],
-            "early": [series.slot for series in self._early],
+            "firsts": self._firsts.dump(),
             "unwired": sorted(self._unwired),
         }
 
@@ -312,13 +298,4 @@ class Snapshot:
         saved.load_windows(self._followers.windows, data["windows"])
         self._producers.load(data["producers"])
         self._timers.load(data["timers"])
-        self._labels = {name: {tuple(labels): None for labels in seen} for name, seen in data["labels"].items()}
-        self._new_labels = [(name, tuple(labels)) for name, labels in data["new_labels"]]
-        self._early = [series for slot in data["early"] if (series := self._slots.series[slot]) is not None]
-
-
-def _blank(spec: SignalSpec) -> Value:
-    """Return a value of the right type for a slot that has none yet, so that no reader meets a wrong type."""
-    if spec.unit is Unit.ENUM:
-        return spec.values[0]
-    return False if spec.unit is Unit.BOOL else 0.0
+        self._firsts.load(data["firsts"])
