@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from engine.model.flag_values import fit
-from engine.model.flagbook import FlagBook
-from engine.model.flags import FlagSpec, FlagValue
+from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.ruleset.diagnostics import Finding, Severity
 
+NEEDED: Mapping[str, FlagKind] = {
+    "ACCOUNT_EQUITY_USD": FlagKind.NUMBER, "DAILY_LOSS_LIMIT_PCT": FlagKind.NUMBER,
+    "DAILY_RESET_HOUR": FlagKind.NUMBER, "DAILY_RESET_TZ": FlagKind.WORD, "ENGINE_DRY_RUN": FlagKind.BOOL,
+    "EVENT_BREAKOUT_ENABLED": FlagKind.BOOL, "EVENT_BREAKOUT_HALF_SIZE_MINUTES": FlagKind.NUMBER,
+    "EVENT_BREAKOUT_NOTIONAL_USD": FlagKind.NUMBER, "EVENT_BREAKOUT_SL_PCT": FlagKind.NUMBER,
+    "EVENT_BREAKOUT_TIME_STOP_MINUTES": FlagKind.NUMBER, "EVENT_BREAKOUT_TRAIL_PCT": FlagKind.NUMBER,
+    "EVENT_BREAKOUT_TRIGGER_BPS": FlagKind.NUMBER, "EVENT_BREAKOUT_WINDOW_MINUTES": FlagKind.NUMBER,
+    "HEALTH_DEGRADED_SEC": FlagKind.NUMBER, "HEALTH_HALTED_SEC": FlagKind.NUMBER,
+}
+"""Flags that the engine itself reads, so that a file without them cannot be run on. Rules name what else there is."""
 PLACE = "environment"
 """What findings about variables give as their file."""
 _NEAR = 0.9
@@ -44,11 +53,22 @@ def environment_layer(
     return values, findings
 
 
-def flag_book(
-    specs: Mapping[str, FlagSpec], file: Mapping[str, FlagValue], environment: Mapping[str, FlagValue]
-) -> FlagBook:
-    """Return a book of `specs` with the two outer layers and no operator's values."""
-    return FlagBook(specs.values(), file=file, environment=environment)
+def missing_flags(specs: Mapping[str, FlagSpec], file: str) -> list[Finding]:
+    """Return a finding for each flag that the engine needs and `file` does not declare as it must be."""
+    findings: list[Finding] = []
+    for name, kind in NEEDED.items():
+        spec = specs.get(name)
+        if spec is None:
+            what, fix = f"the engine needs the flag {name}", f"declare it, with `kind: {kind.value}`"
+        elif spec.kind is not kind:
+            what, fix = f"the engine needs {name} to be a {kind.value}", f"write `kind: {kind.value}`"
+        else:
+            continue
+        line = 1 if spec is None else spec.line
+        findings.append(Finding(
+            file=file, line=line, column=1, code="flag-missing", severity=Severity.ERROR, message=what, fix=fix,
+        ))
+    return findings
 
 
 def _finding(name: str, text: str, severity: Severity, message: str, fix: str) -> Finding:

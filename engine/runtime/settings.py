@@ -111,9 +111,9 @@ def _settings(node: Node, flags: Mapping[str, FlagSpec], findings: list[Finding]
         floor=_floor(engine.get("floor", {})),
         run=RunSettings(
             tape=run.get("tape", defaults.run.tape), speed=None if speed == "max" else float(speed),
-            checkpoint_every=run.get("checkpoint_every", defaults.run.checkpoint_every),
-            market_queue=run.get("market_queue", defaults.run.market_queue),
-            free_disk=run["free_disk_mb"] * _MIB if "free_disk_mb" in run else defaults.run.free_disk,
+            checkpoint_every=int(run.get("checkpoint_every", defaults.run.checkpoint_every)),
+            market_queue=int(run.get("market_queue", defaults.run.market_queue)),
+            free_disk=int(run["free_disk_mb"]) * _MIB if "free_disk_mb" in run else defaults.run.free_disk,
         ),
         paper=_paper(node.get("paper"), flags, findings),
     )
@@ -160,13 +160,15 @@ def _span(node: Node | None, default: Span, findings: list[Finding]) -> Span:
     if node is None:
         return default
     ends: list[int] = []
+    known = len(findings)
     for word in ("low", "high"):
         value = node.get(word)
         try:
             ends.append(parse_duration(value.text if value is not None else ""))
         except ValueError as error:
             findings.append((value or node).finding("settings-duration", str(error), "write a duration such as 40ms"))
-            ends.append(0)
+    if len(findings) > known:
+        return default
     if ends[0] > ends[1]:
         findings.append(node.finding("settings-span", "the shortest is longer than the longest", "swap low and high"))
     return Span(low=ends[0], high=ends[1])

@@ -1,0 +1,160 @@
+"""All that decides, read from the disk once: settings, signals, flags, rules.
+
+A configuration is whole or it is not used: every mistake of every file is found in one
+reading, and one error anywhere means no run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.model.codec import canonical
+from engine.model.flagbook import FlagBook
+from engine.model.flags import FlagSpec, FlagValue
+from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
+from engine.ruleset.load import load_rules
+from engine.ruleset.spec import RuleSet
+from engine.runtime.anchors import anchors_of
+from engine.runtime.catalogue_file import read_catalogue
+from engine.runtime.disk import Read, Wanted, read_disk
+from engine.runtime.flags import environment_layer, missing_flags
+from engine.runtime.flags_file import FlagFile, read_flags
+from engine.runtime.provenance import Provenance, provenance
+from engine.runtime.settings import Settings, read_settings
+from engine.signals.catalogue import Catalogue
+
+SETTINGS, FLAGS, SIGNALS, RUNBOOK, RULES = (
+    "conf/engine.yaml", "conf/flags.yaml", "conf/signals.yaml", "RUNBOOK.md", "rules",
+)
+_NO_RUNBOOK = "a rule's runbook says what to do when it fires; write the page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blobs:
+    """The bytes that decide, for the journal; a `Start` names each by its SHA-256 in hex."""
+
+    rules: bytes
+    """Canonical JSON of {file name: text}."""
+    catalogue: bytes
+    flags: bytes
+    """Declarations and the values below the operator's layer."""
+    settings: bytes
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of the blob called `name`, in hex."""
+        data: bytes = getattr(self, name)
+        return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One reading of the configuration. Where `usable` is false the rest is what could be read, for showing only."""
+
+    root: Path
+    settings: Settings
+    catalogue: Catalogue | None
+    flag_specs: Mapping[str, FlagSpec]
+    flag_file: Mapping[str, FlagValue]
+    """The file's layer: what `value:` sets."""
+    flag_environment: Mapping[str, FlagValue]
+    rules: RuleSet | None
+    rule_files: Mapping[str, bytes]
+    findings: tuple[Finding, ...]
+    blobs: Blobs
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def usable(self) -> bool:
+        """Whether a run may begin: everything was read and nothing is an error."""
+        return self.catalogue is not None and self.rules is not None and not has_errors(self.findings)
+
+    def flag_book(self) -> FlagBook:
+        """Return a new book of these flags, without any operator's value."""
+        return FlagBook(self.flag_specs.values(), file=self.flag_file, environment=self.flag_environment)
+
+
+def load_config(root: Path, environment: Mapping[str, str], *, rules: Sequence[Path] | None = None) -> Config:
+    """Return the configuration under `root`, with the flags that `environment` sets.
+
+    `rules` are files and folders a person named; None means `rules/` under `root`. Never
+    raises: whatever is wrong is among the findings.
+    """
+    read = read_disk(_wanted(root, rules))
+    findings = list(read.findings)
+    flags = _flags(read, findings)
+    from_environment, found = environment_layer(flags.specs, environment)
+    findings += found
+    settings = Settings()
+    if SETTINGS in read.files:
+        settings, found = read_settings(read.files[SETTINGS], SETTINGS, flags.specs)
+        findings += found
+    catalogue = _catalogue(read, findings)
+    rule_files = {name: data for name, data in read.files.items() if name not in (SETTINGS, FLAGS, SIGNALS, RUNBOOK)}
+    rule_set = _rules(read, rule_files, catalogue, flags, findings)
+    book = FlagBook(flags.specs.values(), file=flags.values, environment=from_environment)
+    return Config(
+        root=root, settings=settings, catalogue=catalogue, flag_specs=book.specs, flag_file=flags.values,
+        flag_environment=from_environment, rules=rule_set, rule_files=rule_files, findings=settle(findings),
+        blobs=Blobs(
+            rules=canonical({name: data.decode("utf-8", "replace") for name, data in rule_files.items()}),
+            catalogue=read.files.get(SIGNALS, b""), flags=book.base, settings=settings.deciding(),
+        ),
+        provenance=provenance(root),
+    )
+
+
+def _wanted(root: Path, rules: Sequence[Path] | None) -> Wanted:
+    files = {name: root / name for name in (SETTINGS, FLAGS, SIGNALS, RUNBOOK)}
+    if rules is None:
+        return Wanted(files=files, folders={RULES: root / RULES}, within=(root,))
+    # What a person names they mean, wherever it lies; links inside must not lead further.
+    return Wanted(files=files, folders={str(path): path for path in rules}, within=(root, *rules))
+
+
+def _flags(read: Read, findings: list[Finding]) -> FlagFile:
+    if FLAGS not in read.files:
+        findings.append(_missing(FLAGS, "declare the flags that the rules name"))
+        return FlagFile()
+    flags = read_flags(read.files[FLAGS], FLAGS)
+    findings += flags.findings
+    if not has_errors(flags.findings):
+        findings += missing_flags(flags.specs, FLAGS)
+    return flags
+
+
+def _catalogue(read: Read, findings: list[Finding]) -> Catalogue | None:
+    if SIGNALS not in read.files:
+        findings.append(_missing(SIGNALS, "list the signals that the rules read"))
+        return None
+    catalogue, found = read_catalogue(read.files[SIGNALS], SIGNALS)
+    findings += found
+    return catalogue
+
+
+def _rules(
+    read: Read, files: Mapping[str, bytes], catalogue: Catalogue | None, flags: FlagFile, findings: list[Finding]
+) -> RuleSet | None:
+    """Return the rule set, or None. Rules are not read against signals or flags that are broken: each would echo."""
+    if RUNBOOK not in read.files:
+        findings.append(_missing(RUNBOOK, _NO_RUNBOOK, severity=Severity.WARNING))
+    if not files:
+        if not has_errors(read.findings):
+            findings.append(_missing(RULES, "without a rule nothing guards the account; restore the folder"))
+        return None
+    if catalogue is None or has_errors(flags.findings) or not flags.specs:
+        return None
+    loaded = load_rules(files, catalogue, flags.specs, anchors=anchors_of(read.files.get(RUNBOOK, b"")))
+    findings += loaded.findings
+    return loaded.rules
+
+
+def _missing(name: str, fix: str, *, severity: Severity = Severity.ERROR) -> Finding:
+    what = "holds no rule file" if name == RULES else "is not there"
+    return Finding(
+        file=name, line=1, column=1, code="config-missing", severity=severity, message=f"{name} {what}", fix=fix,
+    )
+
+

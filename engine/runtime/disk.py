@@ -1,0 +1,151 @@
+"""Reading files that a person may be editing: regular files, of bounded size, all from one moment.
+
+What is read is what stood on the disk at one instant: if anything changed meanwhile, all
+is read again. A link that leads out of where files are looked for is not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.ruleset.diagnostics import Finding, Severity
+
+LARGEST = 1_000_000
+"""Bytes of one file."""
+MOST_FILES = 2_000
+SUFFIXES = (".yaml", ".yml")
+_TRIES, _WAIT_S = 4, 0.05
+
+Stamp = tuple[int, int, int]
+"""(inode, bytes, time of the last change in ns): a file with the same stamp was not written to."""
+
+
+class _Unreadable(Exception):
+    """A file cannot be used: code, message, fix."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        self.code, self.message, self.fix = code, message, fix
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to read. A path is looked up from the working directory; the name is what findings call it."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """name -> path of files; one that is missing is left out of what is read."""
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """name -> path of folders in which every .yaml and .yml file is read, at any depth; or of single such files."""
+    within: tuple[Path, ...] = ()
+    """Folders, or single files, that everything must lie in once links are followed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Read:
+    """The bytes of each file by its name, in the order of the names, and what could not be read."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_disk(wanted: Wanted) -> Read:
+    """Return everything `wanted`, as it stood at one moment. Never raises; what cannot be read is a finding."""
+    read = Read()
+    for turn in range(_TRIES):
+        before = _stamps(wanted)
+        read = _read_once(wanted)
+        if before == _stamps(wanted):
+            return read
+        if turn + 1 < _TRIES:
+            time.sleep(_WAIT_S)
+    read.findings.append(_finding(
+        next(iter(read.files), "."), "file-changing", "the files kept changing while they were read",
+        "wait until whatever writes them is done",
+    ))
+    return read
+
+
+def _read_once(wanted: Wanted) -> Read:
+    read = Read()
+    within = tuple(os.path.realpath(place) for place in wanted.within)
+    for name, path in _places(wanted):
+        if len(read.files) >= MOST_FILES:
+            message = f"there are more than {MOST_FILES} files"
+            read.findings.append(_finding(name, "file-too-many", message, "give fewer"))
+            break
+        try:
+            read.files[name] = _bytes(path, within)
+        except FileNotFoundError:
+            if name not in wanted.files:
+                message = f"{name} is not there"
+                read.findings.append(_finding(name, "file-missing", message, "give a path that is there"))
+        except _Unreadable as error:
+            read.findings.append(_finding(name, error.code, f"{name} {error.message}", error.fix))
+        except OSError as error:
+            what = error.strerror or str(error)
+            read.findings.append(_finding(name, "file-unreadable", f"{name} cannot be read: {what}", "mend its rights"))
+    read.files = dict(sorted(read.files.items()))
+    return read
+
+
+def _places(wanted: Wanted) -> Iterator[tuple[str, Path]]:
+    """Yield (name, path) of every file."""
+    yield from wanted.files.items()
+    for name, folder in wanted.folders.items():
+        if not folder.is_dir():
+            yield name, folder
+            continue
+        for file in _yaml_in(folder):
+            yield str(Path(name) / file.relative_to(folder)), file
+
+
+def _yaml_in(folder: Path) -> Iterator[Path]:
+    """Yield the YAML files below `folder`; hidden ones and what editors leave behind are none."""
+    for place, folders, files in os.walk(folder):
+        # A linked folder is given on as if it were a file, so that it is refused aloud and not passed over.
+        linked = [name for name in folders if Path(place, name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in linked)
+        for name in sorted([*files, *linked]):
+            if not name.startswith(".") and (name.endswith(SUFFIXES) or name in linked):
+                yield Path(place, name)
+
+
+def _bytes(path: Path, within: Iterable[str]) -> bytes:
+    real = os.path.realpath(path)
+    if not any(os.path.commonpath((real, root)) == root for root in within):
+        raise _Unreadable("file-link", f"leads to {real}, which is somewhere else", "put the file itself here")
+    # O_NONBLOCK: opening a pipe must not wait for a writer.
+    opened = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode):
+            raise _Unreadable("file-type", "is not a regular file", "put a file there, or remove it")
+        if found.st_size > LARGEST:
+            raise _Unreadable("file-size", f"has {found.st_size} bytes, more than {LARGEST}", "split it")
+        with open(opened, "rb", closefd=False) as file:
+            data = file.read(LARGEST + 1)
+    finally:
+        os.close(opened)
+    if len(data) > LARGEST:
+        raise _Unreadable("file-size", f"has more than {LARGEST} bytes", "split it")
+    return data
+
+
+def _stamps(wanted: Wanted) -> dict[str, Stamp | None]:
+    stamps: dict[str, Stamp | None] = {}
+    for name, path in _places(wanted):
+        try:
+            found = path.stat()
+            stamps[name] = (found.st_ino, found.st_size, found.st_mtime_ns)
+        except OSError:
+            stamps[name] = None
+    return stamps
+
+
+def _finding(name: str, code: str, message: str, fix: str) -> Finding:
+    return Finding(file=name, line=1, column=1, code=code, severity=Severity.ERROR, message=message, fix=fix)
