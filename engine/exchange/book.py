@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import count
 from typing import NamedTuple
 
-from engine.exchange.depth import Depth, Ladder
+from engine.exchange.depth import Depth
 from engine.exchange.taken import Taken, Touch
 from engine.model.codec import Data, from_data, to_data
 from engine.model.instruments import Instrument
@@ -87,10 +87,10 @@ class Book:
         if self._quote_governs() and quote is not None:
             best = (quote.bid, quote.bid_size) if bids else (quote.ask, quote.ask_size)
         else:
-            ladder = self.depth.ladder(bids=bids) if self.depth.synced else []
-            if not ladder or self.depth.crossed():
+            found = self.depth.best(bids=bids) if self.depth.synced else None
+            if found is None or self.depth.crossed():
                 return None
-            best = ladder[0]
+            best = found
         # Written so that NaN fails too.
         return best if best[0] > 0 and best[1] > 0 else None
 
@@ -134,37 +134,34 @@ class Book:
             return 0.0
         return self.depth.size_at(bids=bids, price=price) if self.depth.synced else None
 
-    def ladder(self, *, bids: bool) -> Ladder:
-        """Return the displayed levels a taker meets, best first: depth, with the touch of whatever is newer."""
+    def ladder(self, *, bids: bool) -> Iterator[Touch]:
+        """Yield the displayed levels a taker meets, best first: depth, under the touch of whatever is newer."""
         best = self.best(bids=bids)
         if best is None:
-            return []
-        if not self.depth.synced:
-            return [best]
-        levels = self.depth.ladder(bids=bids)
-        if levels and levels[0] == best:
-            return levels
-        first = 0
-        while first < len(levels) and (levels[first][0] >= best[0] if bids else levels[first][0] <= best[0]):
-            first += 1
-        return [best, *levels[first:]]
+            return
+        yield best
+        if self.depth.synced:
+            for level in self.depth.ladder(bids=bids):
+                if level[0] < best[0] if bids else level[0] > best[0]:
+                    yield level
 
     def offers(self, side: Side, instrument: Instrument, impact_bps: Decimal) -> Iterator[Offer]:
         """Yield what a taker of `side` finds, best first, the assumed rungs of a buyer without end."""
         bids = side is Side.SELL
-        ladder, taken = self.ladder(bids=bids), self._taken[bids]
-        if not ladder:
+        taken, touch, last = self._taken[bids], self.best(bids=bids), 0.0
+        if touch is None:
             return
-        for price, size in ladder:
-            left = instrument.floor_quantity(exact(size) - taken.at(price, size))
+        for price, size in self.ladder(bids=bids):
+            left, last = instrument.floor_quantity(exact(size) - taken.at(price, size)), price
             if left > 0:
                 yield Offer(exact(price), left, (price, size))
-        yield from self._assumed(side, instrument, impact_bps, ladder)
+        rung = max(instrument.step, instrument.floor_quantity(exact(touch[1])))
+        yield from self._assumed(side, instrument, max(instrument.tick, exact(last) * impact_bps / _BPS), (last, rung))
 
-    def _assumed(self, side: Side, instrument: Instrument, impact_bps: Decimal, ladder: Ladder) -> Iterator[Offer]:
-        base, used = exact(ladder[-1][0]), self._taken[side is Side.SELL].beyond
-        rung = max(instrument.step, instrument.floor_quantity(exact(ladder[0][1])))
-        gap = max(instrument.tick, base * impact_bps / _BPS)
+    def _assumed(
+        self, side: Side, instrument: Instrument, gap: Decimal, start: tuple[float, Decimal],
+    ) -> Iterator[Offer]:
+        used, base, rung = self._taken[side is Side.SELL].beyond, exact(start[0]), start[1]
         for number in count(1):
             raw = base + gap * number * side.sign
             if raw <= 0:

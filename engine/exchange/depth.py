@@ -5,28 +5,31 @@ A missed delta makes each later one a guess. So the ids must continue: on future
 is given up until a snapshot seeds it anew, and the book falls back on quotes.
 
 Deltas are only filed when they come and applied when somebody asks: a real feed sends
-thousands of levels a second, and most of the time nobody of ours is there to care.
+thousands of levels a second, and most of the time nobody of ours is there to care. While
+somebody asks again and again (an order rests), the prices are kept sorted in place; sorting
+ten thousand levels anew for each delta would cost a thousand times more.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterator
 
 from engine.model.codec import Data, from_data, to_data
-from engine.model.market import DepthDelta, DepthSnapshot
+from engine.model.market import DepthDelta, DepthSnapshot, Levels
 
 FILE = 256
-"""Deltas that may wait to be applied; more are applied at once, to bound the memory."""
+"""Deltas that may wait to be applied; at so many nobody has asked for long, and the sorting is given up."""
 EARLY = 64
 """Deltas kept before a snapshot: a snapshot by request is older than the stream when it comes."""
 
-Ladder = list[tuple[float, float]]
 
 
 class Depth:
     """One book's levels, price -> size, size 0 where a level is gone."""
 
-    __slots__ = ("_asks", "_bids", "_early", "_filed", "_seeded", "_sorted", "at", "gaps", "last_id", "synced")
+    __slots__ = ("_asks", "_bids", "_early", "_filed", "_keys", "_seeded", "at", "gaps", "last_id", "synced")
 
     def __init__(self) -> None:
         self._bids: dict[float, float] = {}
@@ -34,7 +37,8 @@ class Depth:
         self._filed: list[DepthDelta] = []
         self._early: deque[DepthDelta] = deque(maxlen=EARLY)
         self._seeded = False
-        self._sorted: dict[bool, Ladder] = {}
+        self._keys: dict[bool, list[float]] = {}
+        """Prices of live levels by side, best last, where most changes happen; asks are negated."""
         self.synced = False
         self.last_id = -1
         self.at = 0
@@ -47,7 +51,7 @@ class Depth:
             return False
         self._bids, self._asks = dict(event.bids), dict(event.asks)
         self._filed.clear()
-        self._sorted.clear()
+        self._keys.clear()
         self.synced = self._seeded = True
         self.last_id, self.at = event.last_id, event.venue_at
         early, self._early = self._early, deque(maxlen=EARLY)
@@ -66,16 +70,15 @@ class Depth:
             self.gaps += 1
             self.synced = False
             self._filed.clear()
-            self._sorted.clear()
+            self._keys.clear()
             self._bids, self._asks = {}, {}
             self._early.append(event)
             return False
         self._filed.append(event)
-        if self._sorted:
-            self._sorted.clear()
         self._seeded = False
         self.last_id, self.at = event.last_id, event.venue_at
         if len(self._filed) >= FILE:
+            self._keys.clear()
             self._apply()
         return True
 
@@ -87,32 +90,47 @@ class Depth:
 
     def _apply(self) -> None:
         for delta in self._filed:
-            self._bids.update(delta.bids)
-            self._asks.update(delta.asks)
+            if self._keys:
+                _merge(self._bids, self._keys[True], delta.bids, 1.0)
+                _merge(self._asks, self._keys[False], delta.asks, -1.0)
+            else:
+                self._bids.update(delta.bids)
+                self._asks.update(delta.asks)
         self._filed.clear()
+
+    def _sorted(self, *, bids: bool) -> list[float]:
+        self._apply()
+        if not self._keys:
+            self._bids = {price: size for price, size in self._bids.items() if size > 0}
+            self._asks = {price: size for price, size in self._asks.items() if size > 0}
+            self._keys = {True: sorted(self._bids), False: sorted(-price for price in self._asks)}
+        return self._keys[bids]
 
     def size_at(self, *, bids: bool, price: float) -> float:
         """Return the size displayed at `price`, 0 where there is none."""
         self._apply()
         return (self._bids if bids else self._asks).get(price, 0.0)
 
-    def ladder(self, *, bids: bool) -> Ladder:
-        """Return (price, size) best first. Sorted only when asked for, and kept until the next change."""
-        found = self._sorted.get(bids)
-        if found is None:
-            self._apply()
-            levels = {price: size for price, size in (self._bids if bids else self._asks).items() if size > 0}
-            if bids:
-                self._bids = levels
-            else:
-                self._asks = levels
-            found = self._sorted[bids] = sorted(levels.items(), reverse=bids)
-        return found
+    def best(self, *, bids: bool) -> tuple[float, float] | None:
+        """Return (price, size) of the best level, None where the side is empty."""
+        keys = self._sorted(bids=bids)
+        if not keys:
+            return None
+        price = abs(keys[-1])
+        return price, (self._bids if bids else self._asks)[price]
+
+    def ladder(self, *, bids: bool) -> Iterator[tuple[float, float]]:
+        """Yield (price, size) best first; to be used before the next event."""
+        keys = self._sorted(bids=bids)
+        levels = self._bids if bids else self._asks
+        for key in reversed(keys):
+            price = abs(key)
+            yield price, levels[price]
 
     def crossed(self) -> bool:
         """Whether a bid stands at or above an ask: then something is missing, whatever the ids say."""
-        bids, asks = self.ladder(bids=True), self.ladder(bids=False)
-        return bool(bids and asks) and bids[0][0] >= asks[0][0]
+        bids, asks = self._sorted(bids=True), self._sorted(bids=False)
+        return bool(bids and asks) and bids[-1] >= -asks[-1]
 
     def dump(self) -> Data:
         """Return the levels and where their ids stand, as JSON data."""
@@ -128,7 +146,19 @@ class Depth:
         self._bids = {float(price): float(size) for price, size in data["bids"]}
         self._asks = {float(price): float(size) for price, size in data["asks"]}
         self._filed.clear()
-        self._sorted.clear()
+        self._keys.clear()
         self._early = deque((from_data(DepthDelta, delta) for delta in data["early"]), maxlen=EARLY)
         self._seeded, self.synced, self.last_id = data["seeded"], data["synced"], data["last_id"]
         self.at, self.gaps = data["at"], data["gaps"]
+
+
+def _merge(levels: dict[float, float], keys: list[float], changes: Levels, sign: float) -> None:
+    for price, size in changes:
+        known = levels.get(price, 0.0) > 0
+        if size > 0:
+            if not known:
+                insort(keys, price * sign)
+            levels[price] = size
+        elif known:
+            del keys[bisect_left(keys, price * sign)]
+            del levels[price]

@@ -156,7 +156,7 @@ class Desk:
         self._settled(before, instrument, at)
 
     def _pull_triggers(self, at: int) -> None:
-        price = self.book.contract_price()
+        price = self.book.contract_price() if self._stops else None
         if price is None:
             return
         for working in self._stops:

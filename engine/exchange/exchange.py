@@ -58,9 +58,11 @@ class SimulatedExchange:
         elif kind is Trade:
             assert isinstance(event, Trade)
             desk = self._desk(event.venue, event.symbol)
-            desk.book.on_trade(event)
-            if desk.live:
-                desk.on_trade(event, at)
+            # A broken print must not trigger a stop. Written so that NaN fails too.
+            if event.price > 0 and event.size > 0:
+                desk.book.on_trade(event)
+                if desk.live:
+                    desk.on_trade(event, at)
         elif isinstance(event, DepthDelta | DepthSnapshot):
             self._desk(event.venue, event.symbol).on_depth(event, at)
         elif isinstance(event, InstrumentDefined):

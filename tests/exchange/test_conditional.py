@@ -48,6 +48,16 @@ def test_quotes_that_leave_the_last_trade_behind_trigger_too(ask: float, trigger
     assert bool(floor.events(OrderTriggered)) is triggers
 
 
+@pytest.mark.parametrize(("price", "size"), [(0.0, 1.0), (-1.0, 1.0), (97.0, 0.0), (float("nan"), 1.0)])
+def test_a_broken_print_triggers_nothing(price: float, size: float) -> None:
+    floor = bought("2")
+    floor.send(stop("s", Side.SELL, "98"))
+    floor.market(trade(price, size, buys=False))
+    floor.let(4 * WAY)
+
+    assert floor.words("s") == ["OrderAccepted"]
+
+
 def test_a_triggered_stop_pays_the_book_of_a_later_moment() -> None:
     """The trade that triggers a stop is ahead of the quotes: the bid it still shows is already gone."""
     floor = bought("2")

@@ -66,8 +66,8 @@ def test_an_older_snapshot_changes_nothing() -> None:
 def test_levels_are_sorted_best_first_and_size_zero_removes() -> None:
     depth = seeded(delta(((99.5, 4.0), (99.0, 0.0)), ((100.5, 3.0), (102.0, 0.0)), (101, 105, 100)))
 
-    assert depth.ladder(bids=True) == [(100.0, 1.0), (99.5, 4.0)]
-    assert depth.ladder(bids=False) == [(100.5, 3.0), (101.0, 1.0)]
+    assert list(depth.ladder(bids=True)) == [(100.0, 1.0), (99.5, 4.0)]
+    assert list(depth.ladder(bids=False)) == [(100.5, 3.0), (101.0, 1.0)]
 
 
 def test_what_is_kept_is_bounded() -> None:

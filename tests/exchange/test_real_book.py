@@ -67,7 +67,9 @@ def test_the_depth_of_a_recorded_feed_agrees_with_its_quotes() -> None:
             book.on_trade(event)
         elif book.on_depth(event) and book.depth.synced:
             depth = book.depth
-            waiting.append((depth.last_id, depth.ladder(bids=True)[0], depth.ladder(bids=False)[0]))
+            bid, ask = depth.best(bids=True), depth.best(bids=False)
+            assert bid is not None and ask is not None
+            waiting.append((depth.last_id, bid, ask))
     cursor = 0
     for last_id, bid, ask in waiting:
         while cursor + 1 < len(tickers) and tickers[cursor + 1][0] <= last_id:

@@ -11,6 +11,7 @@ from engine.exchange.settings import ExchangeSettings, Span
 from engine.model.codec import decimal_text
 from engine.model.events import BalanceReported, OrderCancelled, OrderRejected
 from engine.model.fills import Liquidity
+from engine.model.market import Quote
 from engine.model.orders import Intent, Side
 from engine.model.time import MS, SECOND
 from tests.exchange.kit import NOON, STEADY, WAY, Floor, dec, delta, order, quote, snapshot, trade
@@ -152,8 +153,11 @@ def test_depth_with_a_gap_is_not_believed() -> None:
     assert parts(floor, "a") == [("100.1", "1"), ("100.2", "1")]
 
 
-def test_without_a_market_nothing_is_taken() -> None:
+@pytest.mark.parametrize("shown", [None, quote(0.0, 0.0, 100.1, 5), quote(99.9, 5, float("nan"), 5)])
+def test_without_a_market_of_two_sides_nothing_is_taken(shown: Quote | None) -> None:
     floor = Floor()
+    if shown is not None:
+        floor.market(shown)
     floor.send(order("a"))
 
     assert floor.events(OrderRejected)[0].reason == "no_market"
