@@ -165,4 +165,4 @@ READERS: dict[bytes, Callable[[Fields, Names], TapeEvent]] = {
 }
 """Kind letter -> reader of such a line. It raises one of UNREADABLE for fields that make no event."""
 
-UNREADABLE = (ValueError, KeyError, TypeError, ArithmeticError)
+UNREADABLE = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, RecursionError)

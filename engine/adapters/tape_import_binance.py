@@ -7,6 +7,7 @@ Spot's bookTicker has no stamp of its own, so it carries the instant it was rece
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,7 +22,7 @@ from engine.ports.feed import TapeError, TapeEvent
 
 HFT_LINE = re.compile(rb"\d{16,20} \{")
 """How a line of an hftbacktest recording begins: receive time in ns, then JSON."""
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, ArithmeticError, AttributeError)
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, ArithmeticError, AttributeError, RecursionError)
 """What a message of the wrong shape raises."""
 
 
@@ -46,6 +47,8 @@ class BinanceReader:
         data = message.get("data", message)
         kind = data.get("e") or ("bookTicker" if "B" in data and "A" in data else "")
         if kind in self._readers:
+            if not isinstance(data["s"], str):
+                raise ValueError("its symbol is not a text")
             self._symbols.setdefault(data["s"])
             event = self._readers[kind](data, received)
             if event is not None:
@@ -63,8 +66,8 @@ class BinanceReader:
         symbol, venue_at = data["s"], data.get("T") or data.get("E")
         self._fineness.see(self.venue, symbol, data["b"], data["B"])
         self._fineness.see(self.venue, symbol, data["a"], data["A"])
-        at = venue_at * MS if venue_at else received
-        bid, bid_size, ask, ask_size = (float(data[key]) for key in "bBaA")
+        at = _whole(venue_at) * MS if venue_at else received
+        bid, bid_size, ask, ask_size = (_number(data[key]) for key in "bBaA")
         return Quote(self.venue, symbol, bid, bid_size, ask, ask_size, at, received)
 
     def _trade(self, data: Any, received: int) -> Trade | None:
@@ -73,18 +76,20 @@ class BinanceReader:
             return None
         symbol, price, size = data["s"], data["p"], data["q"]
         self._fineness.see(self.venue, symbol, price, size)
-        identity = str(data["a"] if data["e"] == "aggTrade" else data["t"])
-        return Trade(self.venue, symbol, float(price), float(size), not data["m"], identity, data["T"] * MS, received)
+        identity = str(_whole(data["a"] if data["e"] == "aggTrade" else data["t"]))
+        at, buys = _whole(data["T"]) * MS, not data["m"]
+        return Trade(self.venue, symbol, _number(price), _number(size), buys, identity, at, received)
 
     def _levels(self, symbol: str, pairs: Any) -> Levels:
         for price, size in pairs:
             self._fineness.see(self.venue, symbol, price, size)
-        return tuple((float(price), float(size)) for price, size in pairs)
+        return tuple((_number(price), _number(size)) for price, size in pairs)
 
     def _delta(self, data: Any, received: int) -> DepthDelta:
-        symbol, venue_at = data["s"], (data.get("T") or data["E"]) * MS
+        symbol, venue_at = data["s"], _whole(data.get("T") or data["E"]) * MS
         bids, asks = self._levels(symbol, data["b"]), self._levels(symbol, data["a"])
-        return DepthDelta(self.venue, symbol, bids, asks, data["U"], data["u"], data.get("pu", -1), venue_at, received)
+        first, last, previous = _whole(data["U"]), _whole(data["u"]), _whole(data.get("pu", -1))
+        return DepthDelta(self.venue, symbol, bids, asks, first, last, previous, venue_at, received)
 
     def _snapshot(self, data: Any, received: int, symbol: str | None) -> DepthSnapshot | None:
         if symbol is None and len(self._symbols) == 1:
@@ -95,9 +100,10 @@ class BinanceReader:
             return None
         venue_at = data.get("T") or data.get("E")
         bids, asks = self._levels(symbol, data["bids"]), self._levels(symbol, data["asks"])
+        at = _whole(venue_at) * MS if venue_at else received
+        snapshot = DepthSnapshot(self.venue, symbol, bids, asks, _whole(data["lastUpdateId"]), at, received)
         self._account.used["book snapshot"] += 1
-        at = venue_at * MS if venue_at else received
-        return DepthSnapshot(self.venue, symbol, bids, asks, data["lastUpdateId"], at, received)
+        return snapshot
 
     def _bar(self, data: Any, received: int) -> Bar | None:
         bar = data["k"]
@@ -105,8 +111,22 @@ class BinanceReader:
             self._skipped("kline not finished")
             return None
         interval = parse_duration(bar["i"])
-        opened, high, low, close, volume = (float(bar[key]) for key in "ohlcv")
-        return Bar(self.venue, data["s"], opened, high, low, close, volume, interval, bar["t"] * MS, received)
+        opened, high, low, close, volume = (_number(bar[key]) for key in "ohlcv")
+        return Bar(self.venue, data["s"], opened, high, low, close, volume, interval, _whole(bar["t"]) * MS, received)
+
+
+def _number(text: Any) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a finite number")
+    return value
+
+
+def _whole(value: Any) -> int:
+    # A text times a million would be a million texts.
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
 
 
 class HftFile:

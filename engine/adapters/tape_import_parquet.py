@@ -60,7 +60,7 @@ class ParquetFile:
             raise TapeError(str(self._path), f"no known table has the columns {held}", f"known are {UNDERSTOOD}")
         kind, make = chosen
         rows = table.to_pylist()
-        instants = [None if row[time] is None else int(row[time]) * _TIMES[time] for row in rows]
+        instants = [_instant(row[time], _TIMES[time]) for row in rows]
         self._interval = _interval([at for at in instants if at is not None])
         events = [event for event in map(self._row(kind, make), rows, instants) if event is not None]
         events.sort(key=received_at)
@@ -128,10 +128,10 @@ class ParquetFile:
         """Return (venue, symbol) as the person says, else as the row says, else as the file's name says."""
         symbol = next((row[name] for name in ("symbol", "product", "pair") if row.get(name)), None)
         venue = next((row[name] for name in ("venue", "exchange") if row.get(name)), None)
-        named = re.sub(r"[/_-]", "", symbol).upper() if symbol else ""
+        named = re.sub(r"[/_-]", "", str(symbol)).upper() if symbol else ""
         if named and row.get("contract"):
             named += f".{row['contract']}"  # one file may hold the spot and the perpetual of a pair
-        venue, named = self._options.venue or venue or "", self._options.symbol or named
+        venue, named = self._options.venue or str(venue or ""), self._options.symbol or named
         if venue and named:
             return venue, named
         if self._defaults is None:
@@ -167,8 +167,10 @@ class ParquetFile:
     def _quote(self, row: Row, at: int) -> TapeEvent | str:
         if not _positive(row["bid"], row["ask"]):
             return "quote without two positive prices"
-        sizes = (float(row["bid_size"] or 0.0), float(row["ask_size"] or 0.0))
-        return Quote(*self._of(row), float(row["bid"]), sizes[0], float(row["ask"]), sizes[1], at, at)
+        bid_size, ask_size = (float(row[side] or 0.0) for side in ("bid_size", "ask_size"))
+        if not math.isfinite(bid_size + ask_size):
+            return "quote with a size that is no number"
+        return Quote(*self._of(row), float(row["bid"]), bid_size, float(row["ask"]), ask_size, at, at)
 
     def _trade(self, row: Row, at: int) -> TapeEvent | str:
         if not _positive(row["price"], row["quantity"]):
@@ -204,6 +206,14 @@ def _positive(*values: float | None) -> bool:
 def received_at(event: TapeEvent) -> int:
     """Return when `event` arrived, ns; 0 for metadata."""
     return int(getattr(event, "received_at", 0))
+
+
+def _instant(value: Any, unit: int) -> int | None:
+    """Return `value` (a number of `unit` ns) in ns, or None when it is no number."""
+    try:
+        return int(value) * unit
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _interval(instants: list[int]) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -34,6 +35,7 @@ class TapeWriter:
         """`source` says in words where the events come from; nothing is at `path` before `close`."""
         self._path = Path(path)
         self._part = self._path.with_name(self._path.name + ".part")
+        self._whole = self._path.with_name(self._path.name + ".new")
         self._source, self._chapters, self._seed = source, chapters, seed
         self._names: dict[tuple[str, str], int] = {}
         self._venues: dict[str, None] = {}
@@ -82,9 +84,11 @@ class TapeWriter:
 
     def discard(self) -> None:
         """Leave nothing behind but what `close` has finished."""
-        self._body.close()
-        self._file.close()
+        for file in (self._body, self._file):
+            with suppress(OSError):  # a full disk refuses the last bytes once more
+                file.close()
         self._part.unlink(missing_ok=True)
+        self._whole.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -131,8 +135,7 @@ class TapeWriter:
         for event in defined:
             self._count(event)
         data = self._header_data()
-        whole = self._path.with_name(self._path.name + ".new")
-        with open(whole, "wb") as file:
+        with open(self._whole, "wb") as file:
             # The header is known last and read first. Gzip files add up: header, then body.
             head = self._packed(file)
             head.write(header_line(data))
@@ -144,7 +147,7 @@ class TapeWriter:
                 shutil.copyfileobj(body, file, BLOCK)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(whole, self._path)
+        os.replace(self._whole, self._path)
         return header_of(self._path.name, json.loads(json.dumps(data)))
 
     def _header_data(self) -> dict[str, Any]:

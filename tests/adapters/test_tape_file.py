@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,19 @@ def test_nothing_to_write_is_an_error_and_no_empty_tape(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(TapeError, match="cannot be written"):
         TapeWriter(tmp_path / "none" / "a.tape", source="a test")
+
+
+@pytest.mark.parametrize("name", ["a.tape", "a.tape.gz"])
+def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    """A limit on the size of files stands for the full disk: the same calls fail with an OSError."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(TapeError, match="cannot be written"):
+            _write(tmp_path / name, _quotes(60_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_feed_state_alone_names_its_venue(tmp_path: Path) -> None:

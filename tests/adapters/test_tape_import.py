@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.adapters.tape_file import open_tape
 from engine.adapters.tape_import import import_tape
@@ -114,6 +116,27 @@ def test_the_person_has_the_last_word_on_names(tmp_path: Path) -> None:
     _, events = _do(tmp_path, _hft(tmp_path / "a.gz", BOOK, _in(QUOTE)), venue="elsewhere", symbol="BTCUSDT")
     assert {event.venue for event in events if isinstance(event, Quote | DepthSnapshot)} == {"elsewhere"}
     assert any(isinstance(event, DepthSnapshot) for event in events)
+
+
+FIELDS = [*"sebaBATEmpqtUukXxithlcov", "pu", "lastUpdateId", "bids", "asks", "data"]
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["1.5", "nan", "1e999", "BTCUSDT", "trade", "kline", "depthUpdate", "bookTicker", "MARKET"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner),
+    max_leaves=12,
+)
+CHANGES = st.tuples(st.sampled_from([QUOTE, FUTURES_QUOTE, TRADE, DELTA, BOOK]), st.sampled_from(FIELDS), JUNK)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CHANGES))
+def test_no_message_of_any_shape_crashes_an_import(
+    tmp_path: Path, changes: list[tuple[dict[str, Any], str, Any]]
+) -> None:
+    """Whatever a field turns into, the line is used, skipped or damaged, and the tape that comes out is whole."""
+    messages = [{**message, key: junk} for message, key, junk in changes]
+    bare = [junk for _, _, junk in changes]
+    _do(tmp_path, _hft(tmp_path / "a.gz", _in(QUOTE), *messages, *map(json.dumps, bare), "[" * 100_000))
 
 
 def _cryptofeed(tmp_path: Path) -> tuple[Path, Path, Path]:
