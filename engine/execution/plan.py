@@ -28,8 +28,9 @@ def record_of(proposal: Proposal, *, at: int, client_id: str, number: int) -> Or
         client_id=client_id, number=number, proposer=proposal.proposer, purpose=proposal.purpose,
         account=proposal.account, venue=proposal.venue, symbol=proposal.symbol, side=proposal.side,
         kind=proposal.kind, intent=proposal.intent, quantity=_plain(proposal.quantity),
-        limit_price=_plain(proposal.limit_price), trigger_price=_plain(proposal.trigger_price), reduce_only=proposal.reduce_only,
-        close_position=proposal.close_position, replaces=proposal.replaces, sent_at=at, moved_at=at,
+        limit_price=_plain(proposal.limit_price), trigger_price=_plain(proposal.trigger_price),
+        reduce_only=proposal.reduce_only, close_position=proposal.close_position, replaces=proposal.replaces,
+        sent_at=at, moved_at=at,
     )
 
 

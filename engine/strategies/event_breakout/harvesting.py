@@ -38,7 +38,8 @@ def tell(plan: Plan, now: Moment) -> list[Wish]:
             if record is None or record.live or record.filled <= 0 or purpose in plan.told:
                 continue
             plan.told.append(purpose)
-            text = f"rung {rung} (+{float(pct):g} %): sold {decimal_text(record.filled)} at {float(record.average_price):.8g}"
+            sold = f"sold {decimal_text(record.filled)} at {float(record.average_price):.8g}"
+            text = f"rung {rung} (+{float(pct):g} %): {sold}"
             story.append(plan.story(now.at, "took_profit", text))
     return story
 

@@ -16,6 +16,8 @@ from engine.model.time import SECOND, format_duration
 from engine.strategies.event_breakout.plan import Moment, Plan, Wish, can_cancel, cancelling, selling
 
 FIRST_RETRY, LONGEST_RETRY = 1 * SECOND, 30 * SECOND
+PATIENCE = 1 * SECOND
+"""How long the venue gets to end the orders of a position that is closed."""
 
 
 def time_stop(plan: Plan, now: Moment) -> list[Wish]:
@@ -34,13 +36,25 @@ def leave(plan: Plan, now: Moment) -> list[Wish]:
         told = _tell_leaving(plan, now)
     else:
         told = []
-    flat = now.sellable() <= 0
-    cancels: list[Wish] = [
-        cancelling(record, plan.leaving or "the position is closed")
-        for record in now.mine(plan)
-        if can_cancel(record) and (flat or record.intent is not Intent.STOP) and record.intent is not Intent.EXIT
+    if now.sellable() <= 0:
+        return [*told, *_sweep(plan, now)]
+    keep = (Intent.STOP, Intent.EXIT)
+    cancels = [
+        cancelling(record, plan.leaving) for record in now.mine(plan)
+        if can_cancel(record) and record.intent not in keep
     ]
-    return [*told, *cancels] if flat else [*told, *cancels, *_sell(plan, now)]
+    return [*told, *cancels, *_sell(plan, now)]
+
+
+def _sweep(plan: Plan, now: Moment) -> list[Wish]:
+    """Take back what is left of a flat plan: what could still buy at once, the rest when the venue has not."""
+    left = [record for record in now.mine(plan) if can_cancel(record)]
+    if left and "flat" not in plan.told:
+        # Venues end what only an open position needs by themselves; asking too would race them.
+        plan.told.append("flat")
+        plan.retry["sweep"] = now.at + PATIENCE
+    due = plan.may("sweep", now.at)
+    return [cancelling(record, plan.leaving or "the position is closed") for record in left if due or not record.reduces]
 
 
 def _tell_leaving(plan: Plan, now: Moment) -> list[Wish]:

@@ -71,7 +71,8 @@ def _acknowledged(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
     if "protected" in plan.told:
         return []
     plan.told.append("protected")
-    text = f"stop on the whole position at {_price(record)}, -{float(now.settings.stop_pct):g} % from {float(now.average):.8g}"
+    below = f"{float(now.settings.stop_pct):g} % below {float(now.average):.8g}"
+    text = f"stop on the whole position at {_price(record)}, {below}"
     return [plan.story(now.at, "protected", text)]
 
 
