@@ -45,6 +45,8 @@ class Start:
     catalogue_digest: str
     flags_digest: str
     settings_digest: str
+    source_digest: str
+    """The files themselves and the environment's flags: from this blob the configuration is made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

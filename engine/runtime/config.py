@@ -7,11 +7,12 @@ reading, and one error anywhere means no run.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.model.codec import canonical
+from engine.model.codec import canonical, to_data
 from engine.model.flagbook import FlagBook
 from engine.model.flags import FlagSpec, FlagValue
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
@@ -42,6 +43,8 @@ class Blobs:
     flags: bytes
     """Declarations and the values below the operator's layer."""
     settings: bytes
+    source: bytes
+    """Canonical JSON of every file that was read and of the environment's flags: `config_from_source` reads it back."""
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of the blob called `name`, in hex."""
@@ -83,6 +86,17 @@ def load_config(root: Path, environment: Mapping[str, str], *, rules: Sequence[P
     raises: whatever is wrong is among the findings.
     """
     read = read_disk(_wanted(root, rules))
+    return _config(root, read, environment, provenance(root))
+
+
+def config_from_source(root: Path, source: bytes) -> Config:
+    """Return the configuration that the blob `source` was made from; the disk is not looked at."""
+    data = json.loads(source)
+    read = Read(files={name: text.encode() for name, text in data["files"].items()})
+    return _config(root, read, data["environment"], Provenance(**data["provenance"]))
+
+
+def _config(root: Path, read: Read, environment: Mapping[str, str], known: Provenance) -> Config:
     findings = list(read.findings)
     flags = _flags(read, findings)
     from_environment, found = environment_layer(flags.specs, environment)
@@ -101,9 +115,17 @@ def load_config(root: Path, environment: Mapping[str, str], *, rules: Sequence[P
         blobs=Blobs(
             rules=canonical({name: data.decode("utf-8", "replace") for name, data in rule_files.items()}),
             catalogue=read.files.get(SIGNALS, b""), flags=book.base, settings=settings.deciding(),
+            source=_source(read, flags.specs, environment, known),
         ),
-        provenance=provenance(root),
+        provenance=known,
     )
+
+
+def _source(read: Read, flags: Mapping[str, FlagSpec], environment: Mapping[str, str], known: Provenance) -> bytes:
+    # Only what names a flag: the rest of an environment holds secrets and decides nothing.
+    named = {name: value for name, value in environment.items() if name in flags}
+    files = {name: data.decode("utf-8", "replace") for name, data in read.files.items()}
+    return canonical({"files": files, "environment": named, "provenance": to_data(known)})
 
 
 def _wanted(root: Path, rules: Sequence[Path] | None) -> Wanted:

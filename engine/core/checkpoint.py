@@ -1,0 +1,60 @@
+"""The state as data and back. Versioned; what it does not know it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from engine.core.state import OperatorHalt, State, Tally
+from engine.model.codec import Data, from_data, to_data
+from engine.model.events import RunMode
+from engine.model.instruments import Instrument
+from engine.policy.join import Policy
+
+VERSION = 1
+
+
+def dump_state(state: State) -> Data:
+    """Return all of `state` as canonical JSON data; `load_state` makes the same state of it."""
+    return {
+        "version": VERSION,
+        "mode": state.mode.value, "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
+        "boundary_at": state.boundary_at, "boundary_day": state.boundary_day,
+        "level_changed_at": state.level_changed_at, "policy_version": state.policy.version,
+        "halts": [asdict(halt) for halt in state.halts.values()], "faults": list(state.faults),
+        "instruments": [to_data(item) for _, item in sorted(state.look.instruments.items())],
+        "tally": state.tally.dump(),
+        "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
+        "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
+        "breakout": state.breakout.dump(),
+    }
+
+
+def load_state(state: State, data: Data) -> None:
+    """Make `state`, freshly built from the same rules, catalogue and flags, what `dump_state` saw.
+
+    Raises ValueError when the checkpoint is of another version.
+    """
+    if data.get("version") != VERSION:
+        raise ValueError(f"checkpoint version {data.get('version')!r} is not {VERSION}")
+    state.mode = RunMode(data["mode"])
+    state.seq, state.at, state.wake_at = data["seq"], data["at"], data["wake_at"]
+    state.boundary_at, state.boundary_day = data["boundary_at"], data["boundary_day"]
+    state.level_changed_at = data["level_changed_at"]
+    state.halts = {item["source"]: OperatorHalt(**item) for item in data["halts"]}
+    state.faults = list(data["faults"])
+    state.tally = Tally.load(data["tally"])
+    for item in data["instruments"]:
+        instrument: Instrument = from_data(Instrument, item)
+        state.look.instruments[instrument.venue, instrument.symbol] = instrument
+    state.flags.load(data["flags"])
+    state.look.of(state)
+    state.look.at = state.at
+    state.snapshot.load(data["snapshot"])
+    state.reducers.load(data["reducers"])
+    state.book.load(data["book"])
+    state.guardian.load(data["guardian"])
+    state.execution.load(data["execution"])
+    state.breakout.load(data["breakout"])
+    # The join is a function of what was just loaded, so it is made again rather than stored.
+    state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
+    state.book_version = state.book.version

@@ -1,0 +1,104 @@
+"""What an operator asked for, done inside the core so that it is ordered, journalled and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from engine.core.settle import account_level, rejoin
+from engine.core.state import OperatorHalt, State
+from engine.model.boundary import boundary_after
+from engine.model.effects import CommandAnswered, Effect
+from engine.model.events import (
+    HaltCommand,
+    Input,
+    RearmCommand,
+    ResumeCommand,
+    SetFlagCommand,
+    Start,
+    StopCommand,
+    UnsetFlagCommand,
+)
+
+Handler = Callable[[State, Input, list[Effect]], None]
+
+
+def _start(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(Start, item.event)
+    state.mode = event.mode
+    state.execution.begin(event.epoch)
+    if not state.tally.started_at:
+        state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
+    state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
+    rejoin(state, item.at, out)
+
+
+def _halt(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(HaltCommand, item.event)
+    known = state.halts.get(event.source)
+    if known is None:
+        state.halts[event.source] = OperatorHalt(event.source, event.actor, event.reason, item.at)
+    rejoin(state, item.at, out)
+    done = "halted" if known is None else "was halted already"
+    _answer(out, item.at, "halt", True, f"{done}; `engine resume` clears it")
+
+
+def _resume(state: State, item: Input, out: list[Effect]) -> None:
+    lifted = bool(state.halts)
+    state.halts.clear()
+    rejoin(state, item.at, out)
+    still = "; ".join(held.instance for held in state.policy.in_force if held.restraint.level > 0)
+    text = "operator halt cleared" if lifted else "there was no operator halt"
+    _answer(out, item.at, "resume", True, f"{text}; still restrained by {still}" if still else text)
+
+
+def _rearm(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(RearmCommand, item.event)
+    accepted, text = state.book.rearm(item.at, event.latch, event.actor)
+    rejoin(state, item.at, out)
+    _answer(out, item.at, "rearm", accepted, text)
+
+
+def _set_flag(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(SetFlagCommand, item.event)
+    until = item.at + event.ttl if event.ttl else 0
+    accepted, text, changes = state.flags.set_operator(
+        item.at, event.name, event.value, reason=event.reason, actor=event.actor, until=until
+    )
+    _apply_flags(state, item.at, changes, out)
+    _answer(out, item.at, "flag set", accepted, text)
+
+
+def _unset_flag(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(UnsetFlagCommand, item.event)
+    accepted, text, changes = state.flags.unset_operator(item.at, event.name, actor=event.actor)
+    _apply_flags(state, item.at, changes, out)
+    _answer(out, item.at, "flag unset", accepted, text)
+
+
+def _apply_flags(state: State, at: int, changes: Any, out: list[Effect]) -> None:
+    if not changes:
+        return
+    out.extend(changes)
+    values = state.flags.values
+    state.look.flags = values
+    state.boundary_day, state.boundary_at = boundary_after(at, values)
+    state.reducers.on_flags(at, values)
+    state.book.on_flags(at, values)
+    rejoin(state, at, out)
+
+
+def _stop(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(StopCommand, item.event)
+    account_level(state, state.policy.overall.level, item.at)
+    _answer(out, item.at, "stop", True, event.reason)
+
+
+def _answer(out: list[Effect], at: int, verb: str, accepted: bool, text: str) -> None:
+    out.append(CommandAnswered(at=at, verb=verb, accepted=accepted, text=text))
+
+
+COMMANDS: dict[type, Handler] = {
+    Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
+    SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag, StopCommand: _stop,
+}

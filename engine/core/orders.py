@@ -1,0 +1,88 @@
+"""From wishes to effects: review each proposal, then plan what was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.core.state import State
+from engine.model.effects import Effect, OrderRefused, PlaceOrder, PlanMade
+from engine.model.orders import Cancellation, Proposal
+from engine.model.restraints import InForce
+from engine.policy.join import OrderKey
+from engine.policy.review import Approved, Circumstances, Refused, Verdict, review
+
+Wish = Proposal | Cancellation | PlanMade
+
+
+def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -> None:
+    """Review `wishes` in their order and add the effects of what may be done.
+
+    Each is reviewed and planned before the next, because an order that is about to be
+    sent is exposure for the one behind it.
+    """
+    for wish in wishes:
+        if isinstance(wish, PlanMade):
+            out.append(wish)
+        elif isinstance(wish, Cancellation):
+            out.extend(state.execution.plan(at, (), (wish,), state.policy.version))
+        else:
+            _review_one(state, at, wish, out)
+
+
+def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) -> None:
+    verdict = review(proposal, _circumstances(state, at, proposal))
+    if isinstance(verdict, Approved):
+        effects = state.execution.plan(at, (verdict,), (), state.policy.version)
+        state.tally.orders += sum(isinstance(effect, PlaceOrder) for effect in effects)
+        out.extend(effects)
+        return
+    state.tally.refused += 1
+    state.tally.skips[verdict.reason] += 1
+    out.append(_refusal(at, verdict))
+    state.breakout.on_refused(at, verdict.proposal, verdict.reason)
+    state.execution.on_refused(at, verdict.proposal, verdict.reason)
+
+
+def _refusal(at: int, refused: Refused) -> OrderRefused:
+    proposal = refused.proposal
+    return OrderRefused(
+        at=at, proposer=proposal.proposer, purpose=proposal.purpose, intent=proposal.intent, venue=proposal.venue,
+        symbol=proposal.symbol, side=proposal.side, reason=refused.reason, detail=refused.detail(), rules=refused.rules,
+    )
+
+
+def _circumstances(state: State, at: int, proposal: Proposal) -> Circumstances:
+    book = state.book
+
+    def unmet(key: OrderKey) -> tuple[InForce, ...]:
+        account, venue, symbol, intent = key
+        return book.unmet(account=account, venue=venue, symbol=symbol, intent=intent)
+
+    def judge(order: dict[str, float | str], labels: dict[str, str]) -> Sequence[Verdict]:
+        return [
+            Verdict(rule=found.rule, truth=found.truth, reasons=found.reasons, inputs=found.inputs)
+            for found in book.judge_entry(at, order, labels)
+        ]
+
+    def maker_granted(venue: str, symbol: str, intent: str) -> tuple[bool, tuple[str, ...]]:
+        return book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)
+
+    return Circumstances(
+        policy=state.policy,
+        instrument=state.look.instrument(proposal.venue, proposal.symbol),
+        exposure=state.execution.exposure(proposal.account, proposal.venue, proposal.symbol),
+        unmet=unmet, judge=judge, maker_granted=maker_granted,
+    )
+
+
+def converge(state: State, at: int, out: list[Effect]) -> None:
+    """Open the targets of new episodes and move the positions toward all open ones."""
+    for episode in state.book.take_episodes():
+        if episode.action is not None:
+            for target in state.execution.open_targets(at, episode, state.flags.values):
+                out.append(target)
+    if state.execution.has_targets():
+        dispatch(state, at, state.execution.converge(at, state.look), out)
+
+
+__all__ = ["converge", "dispatch"]

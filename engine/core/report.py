@@ -1,0 +1,152 @@
+"""What an operator sees at 3 a.m., as data: what holds, why, and what is typed to end it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.core.state import State
+from engine.model.codec import Data, decimal_text
+from engine.model.fills import Position
+from engine.model.restraints import NONE, InForce, Level, Restraint
+from engine.model.samples import Status
+from engine.model.time import SECOND
+
+
+def words(restraint: Restraint) -> str:
+    """Return a restraint as a short phrase: `level halted, size x0.5`."""
+    parts: list[str] = []
+    if restraint.level is not Level.NORMAL:
+        parts.append(f"level {restraint.level.word}")
+    if restraint.size_mult < 1:
+        parts.append(f"size x{restraint.size_mult:g}")
+    if restraint.max_notional_usd is not None:
+        parts.append(f"at most {decimal_text(restraint.max_notional_usd)} USD")
+    for what, names in (("mute", restraint.mute), ("deny", restraint.deny), ("deny quotes", restraint.deny_quotes)):
+        if names:
+            parts.append(f"{what} {', '.join(sorted(names))}")
+    return ", ".join(parts) or "nothing"
+
+
+def status(state: State) -> Data:
+    """Return the status of `state` as the command line and the journal show it."""
+    overall = state.policy.overall
+    return {
+        **_headline(state, overall),
+        "at": state.at, "mode": state.mode.value, "level": overall.level.word, "size_mult": overall.size_mult,
+        "mute": sorted(overall.mute), "deny": sorted(overall.deny), "deny_quotes": sorted(overall.deny_quotes),
+        "max_notional_usd": None if overall.max_notional_usd is None else decimal_text(overall.max_notional_usd),
+        "restrains": [_restrains(state, item) for item in state.policy.in_force if item.restraint != NONE],
+        "positions": _positions(state),
+        "daily_loss": _daily_loss(state),
+        "nearest": _nearest(state),
+        "stale": _stale(state),
+        "overrides": [
+            {"flag": flag.name, "value": flag.value, "reason": flag.reason, "actor": flag.actor, "until": flag.until}
+            for flag in state.flags.overrides()
+        ],
+        "not_guarding": _not_guarding(state),
+        "latches": _latches(state),
+        "boundary": {"at": state.boundary_at, "local": str(state.flags.values.get("DAILY_RESET_TZ", "UTC"))},
+        "orders": state.execution.count_orders(),
+        "pnl_usd": round(pnl_usd(state), 2),
+        "counts": state.tally.dump(),
+    }
+
+
+def _headline(state: State, overall: Restraint) -> Data:
+    held = [item for item in state.policy.in_force if item.restraint != NONE]
+    if overall.level is Level.HALTED:
+        line = "HALTED"
+    elif held:
+        line = "RESTRICTED"
+    else:
+        return {"line": "MAY TRADE", "since": state.level_changed_at, "why": "nothing restrains"}
+    worst = [item for item in held if item.restraint.level == overall.level] or held
+    why = "; ".join(f"{item.instance} ({item.because})" for item in worst)
+    return {"line": line, "since": min(item.since for item in worst), "why": why}
+
+
+def _restrains(state: State, item: InForce) -> Data:
+    numbers = {latch.name: latch.number for latch in state.book.latches()}
+    number = next((number for name, number in numbers.items() if name.startswith(item.instance + "/")), None)
+    return {
+        "rule": item.rule, "instance": item.instance, "because": item.because, "restraint": words(item.restraint),
+        "since": item.since, "ends": item.ends, "clear_with": item.clear_with,
+        "latch": number if item.because == "latched" else None,
+    }
+
+
+def _positions(state: State) -> list[Data]:
+    return [_position(state, position) for position in state.execution.positions() if position.quantity != 0]
+
+
+def _position(state: State, position: Position) -> Data:
+    quote = state.reducers.quote(position.venue, position.symbol)
+    mark = None if quote is None else (quote.bid + quote.ask) / 2
+    open_pnl = None
+    if mark is not None:
+        open_pnl = round(float((Decimal(str(mark)) - position.average_price) * position.quantity), 2)
+    return {
+        "venue": position.venue, "symbol": position.symbol, "quantity": decimal_text(position.quantity),
+        "average_price": decimal_text(position.average_price.quantize(Decimal("1e-8"))), "mark": mark,
+        "pnl_usd": open_pnl, "stop": state.execution.stop_of(position.venue, position.symbol),
+    }
+
+
+def _daily_loss(state: State) -> Data:
+    used = state.guardian.daily_loss_pct(state.look)
+    return {
+        "used_pct": None if used is None else round(max(0.0, used), 4),
+        "limit_pct": state.flags.values.get("DAILY_LOSS_LIMIT_PCT"),
+    }
+
+
+def _nearest(state: State) -> list[Data]:
+    views = [view for view in state.book.views(state.at) if view.margin is not None and view.guarding]
+    views.sort(key=lambda view: (view.margin, view.instance))
+    return [
+        {"instance": view.instance, "state": view.state, "margin": round(view.margin or 0.0, 4), "inputs": dict(view.inputs)}
+        for view in views[:3]
+    ]
+
+
+def _stale(state: State) -> list[Data]:
+    rows: list[Data] = []
+    for sample in state.snapshot.doubtful(state.at):
+        if sample.status is Status.UNWIRED:
+            continue
+        rows.append(
+            {
+                "signal": sample.name, "labels": list(sample.labels), "status": sample.status.name.lower(),
+                "age_s": None if sample.age is None else sample.age // SECOND, "producer": sample.producer,
+            }
+        )
+    return rows
+
+
+def _not_guarding(state: State) -> list[Data]:
+    return [
+        {"rule": view.instance, "why": view.why_not} for view in state.book.views(state.at) if not view.guarding
+    ]
+
+
+def _latches(state: State) -> list[Data]:
+    return [
+        {
+            "number": latch.number, "name": latch.name, "rule": latch.rule, "mode": str(latch.mode),
+            "since": latch.since, "restraint": words(latch.restraint), "clear_with": f"engine rearm {latch.number}",
+        }
+        for latch in state.book.latches()
+    ]
+
+
+def pnl_usd(state: State) -> float:
+    """Return realised and open profit less fees of all positions, in USD-like quote currency."""
+    total = Decimal(0)
+    for position in state.execution.positions():
+        total += position.realized - position.fees
+        quote = state.reducers.quote(position.venue, position.symbol)
+        if position.quantity != 0 and quote is not None:
+            mid = (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
+            total += (mid - position.average_price) * position.quantity
+    return float(total)

@@ -1,0 +1,100 @@
+"""From changed signals to a settled policy, in rounds that must end.
+
+Samples derived by the rooms above go through the same rounds at the same instant, first
+in first out. More than eight rounds means two rooms feed each other: that is our fault,
+not the market's, and it halts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.core.state import WARM_UP, State
+from engine.model.effects import Effect, InternalFault, Notify, PolicyChanged, RuleMoved
+from engine.model.restraints import Level
+from engine.model.samples import Derived
+from engine.policy.join import Policy, binding
+
+MAX_ROUNDS = 8
+
+
+def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect]) -> None:
+    """Evaluate what changed until nothing does, then join the policy anew if a restraint moved."""
+    snapshot, book = state.snapshot, state.book
+    for sample in derived:
+        snapshot.put_named(sample.name, sample.labels, sample.value, sample.event_at, at)
+    for _ in range(MAX_ROUNDS):
+        for name, labels in snapshot.take_new_labels():
+            book.on_new_labels(at, name, labels)
+        changed = snapshot.take_changed()
+        if not changed:
+            break
+        book.on_changed(at, changed)
+    else:
+        fault(state, at, f"signals did not settle in {MAX_ROUNDS} rounds", out)
+    if book.version != state.book_version:
+        rejoin(state, at, out)
+    else:
+        _take_moves(state, out)
+
+
+def fault(state: State, at: int, what: str, out: list[Effect]) -> None:
+    """Halt, because the engine broke its own law."""
+    state.faults.append(what)
+    out.append(InternalFault(at=at, what=what))
+    out.append(Notify(at=at, to="page", rule="engine.internal_fault", text=f"internal fault, halted: {what}"))
+    state.tally.notifications += 1
+    rejoin(state, at, out)
+
+
+def rejoin(state: State, at: int, out: list[Effect]) -> None:
+    """Join everything in force again; cancel what the new policy no longer lets work."""
+    _take_moves(state, out)
+    before = state.policy
+    state.book_version = state.book.version
+    in_force = (*state.standing(), *state.book.restraints())
+    after = Policy(in_force, before.version + 1)
+    state.policy = after
+    _count_level(state, before.overall.level, after.overall.level, at)
+    if after.overall == before.overall and binding(before.in_force) == binding(after.in_force):
+        return
+    total = after.overall
+    out.append(
+        PolicyChanged(
+            at=at, version=after.version, level=total.level.word, size_mult=total.size_mult,
+            mute=tuple(sorted(total.mute)), deny=tuple(sorted(total.deny)),
+            deny_quotes=tuple(sorted(total.deny_quotes)), max_notional_usd=total.max_notional_usd,
+            binding=binding(in_force), stricter=not before.overall.covers(total),
+        )
+    )
+    cancels = state.execution.on_policy(at, state.look)
+    out.extend(cancels)
+
+
+def _take_moves(state: State, out: list[Effect]) -> None:
+    for move in state.book.take_moves():
+        if isinstance(move, RuleMoved):
+            state.tally.transitions += 1
+        elif isinstance(move, Notify):
+            state.tally.notifications += 1
+        out.append(move)
+
+
+def _count_level(state: State, before: Level, after: Level, at: int) -> None:
+    tally = state.tally
+    account_level(state, before, at)
+    if tally.warm_at == 0 and after is Level.NORMAL:
+        tally.warm_at = tally.level_since = at
+    if before is not after:
+        state.level_changed_at = at
+
+
+def account_level(state: State, level: Level, at: int) -> None:
+    """Add the time since the last change to `level`; warm-up is not counted, and ends by itself."""
+    tally = state.tally
+    if tally.warm_at == 0 and tally.started_at and at - tally.started_at > WARM_UP:
+        tally.warm_at = tally.level_since = tally.started_at + WARM_UP
+    if tally.warm_at:
+        word = level.word
+        tally.in_level[word] = tally.in_level.get(word, 0) + max(0, at - tally.level_since)
+        tally.level_since = at

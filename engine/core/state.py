@@ -1,0 +1,128 @@
+"""All that the core knows, as one object that can be dumped and loaded.
+
+`step` changes it in place: the same inputs from the same state give the same effects and
+leave the same state. Purity here means no clock, no I/O and no randomness, not copying.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from engine.core.look import Look
+from engine.execution.desk import Execution
+from engine.model.codec import Data
+from engine.model.events import RunMode
+from engine.model.flagbook import FlagBook
+from engine.model.restraints import EVERYTHING, NONE, InForce, Level, Restraint
+from engine.model.time import MINUTE
+from engine.policy.join import Policy
+from engine.risk.guardian import Guardian
+from engine.ruleset.evaluate import RuleBook
+from engine.signals.reduce import Reducers
+from engine.signals.snapshot import Snapshot
+from engine.strategies.event_breakout import EventBreakout
+
+WARM_UP = 5 * MINUTE
+"""Start-up doubt is not counted as restriction for longer than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorHalt:
+    """A halt a person asked for; `source` is socket, file or offline."""
+
+    source: str
+    actor: str
+    reason: str
+    since: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened so far, for the report and the status; all of it is part of the state."""
+
+    events: int = 0
+    transitions: int = 0
+    orders: int = 0
+    fills: int = 0
+    refused: int = 0
+    notifications: int = 0
+    skips: Counter[str] = field(default_factory=Counter)
+    in_level: dict[str, int] = field(default_factory=dict)
+    """ns spent in each level since warm-up."""
+    level_since: int = 0
+    started_at: int = 0
+    warm_at: int = 0
+    """When warm-up ended; 0 while it lasts."""
+    taker_fills: int = 0
+    taker_slippage_sum: float = 0.0
+
+    def dump(self) -> Data:
+        """Return all counts as JSON data."""
+        return {
+            "events": self.events, "transitions": self.transitions, "orders": self.orders, "fills": self.fills,
+            "refused": self.refused, "notifications": self.notifications, "skips": dict(sorted(self.skips.items())),
+            "in_level": dict(sorted(self.in_level.items())), "level_since": self.level_since,
+            "started_at": self.started_at, "warm_at": self.warm_at,
+            "taker_fills": self.taker_fills, "taker_slippage_sum": self.taker_slippage_sum,
+        }
+
+    @classmethod
+    def load(cls, data: Data) -> Tally:
+        """Return the tally that `dump` wrote."""
+        tally = cls(**{key: value for key, value in data.items() if key != "skips"})
+        tally.skips = Counter(data["skips"])
+        return tally
+
+
+@dataclass(slots=True)
+class State:
+    """The core's state. `wake_at` is the next instant at which something is due, or None."""
+
+    account: str
+    floor: Restraint
+    snapshot: Snapshot
+    reducers: Reducers
+    book: RuleBook
+    flags: FlagBook
+    guardian: Guardian
+    execution: Execution
+    breakout: EventBreakout
+    look: Look
+    mode: RunMode = RunMode.DRY_RUN
+    policy: Policy = field(default_factory=lambda: Policy((), 0))
+    book_version: int = -1
+    halts: dict[str, OperatorHalt] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    boundary_at: int = 0
+    boundary_day: str = ""
+    at: int = 0
+    seq: int = 0
+    wake_at: int | None = None
+    level_changed_at: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    def standing(self) -> tuple[InForce, ...]:
+        """Return what holds whatever the rules say: the floor, the operator's halts, internal faults."""
+        held: list[InForce] = []
+        if self.floor != NONE:
+            held.append(_imposed("floor", self.floor, "floor", 0, "edit conf/engine.yaml and restart", ""))
+        held += [
+            _imposed(f"operator:{halt.source}", _HALT, "operator", halt.since, "engine resume", "engine resume")
+            for halt in self.halts.values()
+        ]
+        held += [
+            _imposed("engine.internal_fault", _HALT, "fault", self.at, f"restart after reading: {what}", "")
+            for what in self.faults[:1]
+        ]
+        return tuple(held)
+
+
+_HALT = Restraint(level=Level.HALTED)
+
+
+def _imposed(who: str, restraint: Restraint, because: str, since: int, ends: str, command: str) -> InForce:
+    return InForce(
+        rule=who, instance=who, scope=EVERYTHING, restraint=restraint, because=because, since=since,
+        ends=ends, clear_with=command,
+    )

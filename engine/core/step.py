@@ -1,0 +1,155 @@
+"""One event, from what we know to what is done about it. The only way the state changes.
+
+Timers that were due come first, each at its own instant and on what was known before the
+event. Then the signals, the rules, the policy; only on a settled policy does anyone
+propose, so no order is ever reviewed against a stale restraint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.command import COMMANDS
+from engine.core.orders import converge, dispatch
+from engine.core.settle import rejoin, settle
+from engine.core.state import WARM_UP, State
+from engine.model.boundary import boundary_after
+from engine.model.effects import BoundaryCrossed, Effect
+from engine.model.events import (
+    CancelRejected,
+    Input,
+    InstrumentDefined,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderTriggered,
+    OrderUncertain,
+    OrderWithheld,
+)
+from engine.model.fills import Liquidity
+from engine.model.samples import Derived
+
+_ORDER_EVENTS = frozenset(
+    {
+        OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, OrderTriggered, OrderFilled,
+        OrderWithheld, OrderUncertain,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input led to, in order, and when the core next wants to be woken (ns, or None)."""
+
+    effects: Sequence[Effect]
+    wake_at: int | None
+
+
+def step(state: State, item: Input) -> Step:
+    """Take `item` in and return what to do. `item.at` never goes back: the loop sees to it."""
+    out: list[Effect] = []
+    if state.wake_at is not None and state.wake_at <= item.at:
+        _fire_until(state, item.at, out)
+    state.at = state.look.at = item.at
+    state.seq = item.seq
+    state.tally.events += 1
+    command = COMMANDS.get(type(item.event))
+    if command is None:
+        _take(state, item, out)
+    else:
+        command(state, item, out)
+        settle(state, item.at, (), out)
+        converge(state, item.at, out)
+    state.wake_at = _next_due(state)
+    return Step(out, state.wake_at)
+
+
+def wake(state: State, at: int) -> Step:
+    """Fire what is due up to `at`. A wake-up carries nothing, takes no seq and is not recorded."""
+    out: list[Effect] = []
+    _fire_until(state, at, out)
+    state.wake_at = _next_due(state)
+    return Step(out, state.wake_at)
+
+
+def _take(state: State, item: Input, out: list[Effect]) -> None:
+    event, at = item.event, item.at
+    kind = type(event)
+    state.reducers.fold(item)
+    derived: list[Derived] = []
+    is_order = kind in _ORDER_EVENTS
+    if is_order:
+        derived += state.execution.on_event(item, state.look)
+        if isinstance(event, OrderFilled):
+            _count_fill(state, event)
+    elif isinstance(event, InstrumentDefined):
+        state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
+    if state.guardian.interested(event):
+        derived += state.guardian.on_event(item, state.look)
+    settle(state, at, derived, out)
+    if is_order or state.breakout.interested(event):
+        dispatch(state, at, state.breakout.on_event(item, state.look, state.execution), out)
+    if is_order:
+        dispatch(state, at, state.execution.after_event(at, state.look), out)
+    converge(state, at, out)
+
+
+def _count_fill(state: State, event: OrderFilled) -> None:
+    state.tally.fills += 1
+    if event.fill.liquidity is Liquidity.TAKER:
+        state.tally.taker_fills += 1
+        state.tally.taker_slippage_sum += event.fill.slippage_bps()
+
+
+def _next_due(state: State) -> int | None:
+    soonest = state.boundary_at or None
+    for due in (
+        state.snapshot.next_due(), state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
+        state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(),
+    ):
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+    return soonest
+
+
+def _fire_until(state: State, at: int, out: list[Effect]) -> None:
+    due = _next_due(state)
+    while due is not None and due <= at:
+        # A clock that stood still may leave something due in the past: it fires now, never earlier.
+        _fire(state, max(due, state.at), out)
+        due = _next_due(state)
+
+
+def _fire(state: State, at: int, out: list[Effect]) -> None:
+    state.at = state.look.at = at
+    if state.boundary_at and state.boundary_at <= at:
+        _cross_boundary(state, at, out)
+    state.snapshot.fire(at)
+    state.reducers.fire(at)
+    flag_changes = state.flags.fire(at)
+    if flag_changes:
+        out += flag_changes
+        state.look.flags = state.flags.values
+        state.reducers.on_flags(at, state.flags.values)
+        state.book.on_flags(at, state.flags.values)
+    settle(state, at, (), out)
+    state.book.fire(at)
+    derived = list(state.guardian.on_timer(at, state.look))
+    settle(state, at, derived, out)
+    dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
+    state.execution.on_timer(at)
+    converge(state, at, out)
+
+
+def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
+    day, next_at = boundary_after(at, state.flags.values)
+    state.boundary_at, state.boundary_day = next_at, day
+    out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
+    state.guardian.on_boundary(at, state.look)
+    state.book.on_boundary(at)
+    rejoin(state, at, out)
+
+
+__all__ = ["WARM_UP", "Step", "step", "wake"]

@@ -1,0 +1,215 @@
+"""A wired run while it lasts: it ties the loop to the journal, the operator and whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.report import status
+from engine.model.codec import Data
+from engine.model.effects import (
+    CommandAnswered,
+    Effect,
+    FlagChanged,
+    LatchCleared,
+    LatchSet,
+    PolicyChanged,
+)
+from engine.model.events import Command, OrderWithheld, Start, StopCommand
+from engine.ports.clock import Clock
+from engine.ports.feed import Tape
+from engine.ports.journal import Journal
+from engine.runtime.breathing import Breathing
+from engine.runtime.control_server import ControlServer
+from engine.runtime.cursor import FeedCursor
+from engine.runtime.halt_file import HaltFile
+from engine.runtime.loop import BURST, Loop, Parts
+from engine.runtime.options import Observer
+from engine.runtime.perform import Performer
+from engine.runtime.queue import TwoLaneQueue
+from engine.runtime.record import Record
+from engine.runtime.saved import Standing, pack
+from engine.runtime.statedir import StateDir
+from engine.runtime.summary import Ending, Pauses, summarize
+from engine.runtime.wiring import Wired
+
+STATUS_EVERY = 1_000_000_000
+"""Wall time between two status rows while nothing important happens, ns."""
+_TELLING = (PolicyChanged, LatchSet, LatchCleared, FlagChanged)
+
+
+@dataclass(kw_only=True)
+class Setting:
+    """What a run is made of. `provenance` goes into every status: digests, commit, venue, tape."""
+
+    wired: Wired
+    tape: Tape
+    tape_id: str
+    journal: Journal
+    record: Record
+    observer: Observer
+    clock: Clock
+    provenance: dict[str, Any]
+    checkpoint_every: int
+    market_queue: int
+    speed: float | None
+    standing: Standing
+    start: Start | None
+    """The first input of a run that begins; None for one that goes on from a checkpoint."""
+    replay: dict[int, tuple[int, Command]] = field(default_factory=dict)
+
+
+class Drive:
+    """Drives one run to its end. `go` is called once."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._set = setting
+        self._queue = TwoLaneQueue(market_bound=setting.market_queue)
+        self._cursor = FeedCursor(setting.tape, from_index=setting.standing.feed_index)
+        self._waiting: deque[tuple[Command, asyncio.Future[Data]]] = deque()
+        self._pauses = Pauses()
+        self._status_due = 0
+        self._began = setting.clock.monotonic()
+        self._loop: Loop | None = None
+
+    async def go(self, where: StateDir) -> dict[str, Any]:
+        """Run until the tape is over or somebody stops it, and return the summary."""
+        halt_file = HaltFile(where.halt)
+        breathing = Breathing(now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue)
+        breathing.on_breath.append(self._look)
+        self._loop = loop = Loop(self._parts(breathing))
+        loop.replay = self._set.replay
+        server = ControlServer(where, self._submit)
+        await server.start()
+        try:
+            with _stopping(breathing), _quiet_collector():
+                if not self._set.standing.ended:
+                    if self._set.start is not None:
+                        loop.take_urgent(self._set.standing.at, self._set.start)
+                    await loop.run()
+            self._close(loop, breathing.stopped)
+        finally:
+            await server.close()
+        return self._end(loop, breathing.stopped)
+
+    def _parts(self, breathing: Breathing) -> Parts:
+        setting = self._set
+        wired = setting.wired
+        return Parts(
+            state=wired.state, cursor=self._cursor, venue=wired.venue, queue=self._queue, record=setting.record,
+            performer=Performer(wired.state, wired.venue, wired.notifier, self._withheld), observe=self._observe,
+            breathe=breathing, checkpoint=self._checkpoint, checkpoint_every=setting.checkpoint_every,
+            taken=setting.standing.taken, burst=BURST if setting.speed is None else 1, lag=self._lag,
+        )
+
+    # -- what the loop tells -----------------------------------------------------------------
+
+    def _observe(self, effect: Effect) -> float:
+        if isinstance(effect, CommandAnswered) and self._waiting:
+            command, asked = self._waiting[0]
+            if self._loop is not None and self._loop.current is command:
+                self._waiting.popleft()
+                if not asked.done():
+                    asked.set_result({"accepted": effect.accepted, "text": effect.text, "status": self._status(True)})
+        if isinstance(effect, _TELLING):
+            self._status_due = 0
+        return self._set.observer.effect(effect)
+
+    def _withheld(self, event: OrderWithheld) -> None:
+        self._queue.put_urgent(event)
+
+    def _lag(self, at: int) -> float:
+        """Return how long to wait (s) so that market time does not outrun the asked speed."""
+        if self._set.speed is None:
+            return 0.0
+        market = at - self._set.standing.at
+        wall = self._set.clock.monotonic() - self._began
+        return max(0.0, (market / self._set.speed - wall) / 1e9)
+
+    def _look(self, at: int) -> None:
+        now = self._set.clock.monotonic()
+        self._set.observer.progress(at, self._loop.taken if self._loop else 0)
+        if now >= self._status_due:
+            self._status_due = now + STATUS_EVERY
+            self._set.journal.put_status(self._status(True))
+            self._set.journal.commit()
+
+    async def _submit(self, command: Command) -> Data:
+        asked: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, asked))
+        self._queue.put_urgent(command)
+        return await asked
+
+    # -- what survives -----------------------------------------------------------------------
+
+    def _status(self, running: bool) -> Data:
+        return {**status(self._set.wired.state), "running": running, **self._set.provenance}
+
+    def _checkpoint(self) -> None:
+        began = self._set.clock.monotonic()
+        self._keep(ended=False)
+        self._pauses.taken.append(self._set.clock.monotonic() - began)
+
+    def _keep(self, *, ended: bool) -> None:
+        loop, setting = self._loop, self._set
+        assert loop is not None
+        standing = Standing(
+            seq=loop.seq, at=loop.at, effect_n=setting.record.n, digest=setting.record.digest, tape=setting.tape_id,
+            feed_index=self._cursor.position, taken=loop.taken, ended=ended,
+        )
+        setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue))
+
+    def _close(self, loop: Loop, stopped: str) -> None:
+        """Write what the next start needs. Only the end of the tape is an input: a stop can be resumed as if it never was."""
+        if self._set.standing.ended:
+            return
+        if not stopped:
+            loop.take_urgent(loop.at, StopCommand(actor="engine", reason="the tape is over"))
+        self._set.journal.put_status(self._status(False))
+        self._keep(ended=not stopped)
+
+    def _end(self, loop: Loop, stopped: str) -> dict[str, Any]:
+        setting = self._set
+        seconds = (setting.clock.monotonic() - self._began) / 1e9
+        ending = Ending(
+            seconds=seconds, events=loop.taken, digest=setting.record.digest, resumed_from_seq=setting.standing.seq,
+            pauses=self._pauses, stopped=stopped, processed=loop.taken - setting.standing.taken,
+        )
+        return summarize(setting.wired.state, setting.tape, ending)
+
+
+@contextlib.contextmanager
+def _stopping(breathing: Breathing) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM end the run in order: with a checkpoint, at the next burst."""
+    running = asyncio.get_running_loop()
+    caught = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Only the main thread may catch signals; a run inside a test's thread is stopped by its test.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            running.add_signal_handler(number, breathing.stop, signal.Signals(number).name)
+            caught.append(number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            running.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """Let the cycle collector pass over what was built once: events make no cycles, and full passes cost pauses."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -1,0 +1,148 @@
+"""The loop: which event is next, and when. The only endless loop of the engine.
+
+In virtual time the order is (at, lane, source, source sequence): commands before the
+venue before the feed. A wake-up of the core comes before any event of a later instant, so
+an order decided by a timer reaches the simulated exchange when the timer was due and not
+when the next quote happened to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.core.state import State
+from engine.core.step import Step, step, wake
+from engine.model.effects import Effect
+from engine.model.events import Command, Input, VenueEvent
+from engine.ports.venue import SimulatedVenue
+from engine.runtime.cursor import FeedCursor
+from engine.runtime.perform import Performer
+from engine.runtime.queue import TwoLaneQueue
+from engine.runtime.record import Record
+
+BURST = 512
+"""Events between two looks at the outside world: sockets, signals, the HALT file."""
+
+
+@dataclass(kw_only=True)
+class Parts:
+    """All that the loop drives. `breathe` looks at the outside world; False ends the run."""
+
+    state: State
+    cursor: FeedCursor
+    venue: SimulatedVenue
+    queue: TwoLaneQueue
+    record: Record
+    performer: Performer
+    observe: Callable[[Effect], float]
+    """Shows an effect to whoever watches and returns how long to wait after it (wall seconds)."""
+    breathe: Callable[[int], bool]
+    checkpoint: Callable[[], None]
+    checkpoint_every: int
+    taken: int = 0
+    """Market events that were taken before this loop."""
+    burst: int = BURST
+    lag: Callable[[int], float] = lambda at: 0.0
+    """How long to wait (wall seconds) before going on from the market time `at`."""
+
+
+class Loop:
+    """Runs a tape in virtual time until it ends or is told to stop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.seq = parts.state.seq
+        self.at = parts.state.at
+        self.taken = parts.taken
+        self.current: Command | VenueEvent | None = None
+        """The urgent event that is being taken."""
+        self._pause = 0.0
+        self.replay: dict[int, tuple[int, Command]] = {}
+        """Journalled commands of a resumed run, by the seq they had."""
+
+    async def run(self) -> None:
+        """Take events until the feed is dry and nothing is under way, or `breathe` says stop."""
+        parts = self._parts
+        while True:
+            if not parts.breathe(self.at):
+                return
+            if not self._burst():
+                return
+            await asyncio.sleep(self._pause + parts.lag(self.at))
+            self._pause = 0.0
+
+    def _burst(self) -> bool:
+        """Take a burst of events; False when there is nothing left to take."""
+        parts = self._parts
+        for _ in range(parts.burst):
+            if self.replay and self.seq + 1 in self.replay:
+                at, command = self.replay.pop(self.seq + 1)
+                self.take_urgent(at, command)
+                continue
+            if len(parts.queue):
+                for event in parts.queue.urgent():
+                    self.take_urgent(self.at, event)
+            if self._checkpoint_due:
+                # Only here is the urgent lane empty: what waits there is in no other part of the state.
+                self._checkpoint_due = False
+                parts.checkpoint()
+            if not self._advance():
+                return False
+            if self._pause:
+                return True
+        return True
+
+    def _advance(self) -> bool:
+        """Take the one next thing: a wake-up, an answer of the venue, or a market event."""
+        parts = self._parts
+        feed_at = parts.cursor.at
+        due = parts.venue.next_due()
+        soonest = feed_at if due is None or (feed_at is not None and feed_at < due) else due
+        woken = parts.state.wake_at
+        if woken is not None and (soonest is None or woken < soonest):
+            if soonest is None:
+                return False
+            self.at = max(self.at, woken)
+            self._after(wake(parts.state, self.at), self.at)
+        elif due is not None and due == soonest:
+            for reaches_at, event in parts.venue.pop_due(due):
+                self.take_urgent(reaches_at, event)
+        elif soonest is not None:
+            self._take_market(soonest)
+        else:
+            return False
+        return True
+
+    def _take_market(self, at: int) -> None:
+        parts = self._parts
+        event = parts.cursor.event
+        assert event is not None
+        parts.cursor.advance()
+        self.at = at = at if at > self.at else self.at
+        parts.venue.on_market(event, at)
+        self.seq += 1
+        made = step(parts.state, Input(self.seq, at, event))
+        if made.effects:
+            self._after(made, at)
+        self.taken += 1
+        self._checkpoint_due = self.taken % parts.checkpoint_every == 0
+
+    def take_urgent(self, at: int, event: Command | VenueEvent) -> None:
+        """Take a command or a venue event: journalled first, then decided, then done."""
+        self.at = max(self.at, at)
+        self.seq += 1
+        self.current = event
+        self._parts.record.input(self.seq, self.at, event)
+        self._after(step(self._parts.state, Input(self.seq, self.at, event)), self.at)
+
+    def _after(self, made: Step, at: int) -> None:
+        parts = self._parts
+        effects: Sequence[Effect] = made.effects
+        parts.record.effects(self.seq, at, effects)
+        for effect in effects:
+            parts.performer.perform(effect, at)
+            self._pause += parts.observe(effect)
+
+

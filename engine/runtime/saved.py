@@ -1,0 +1,83 @@
+"""What a checkpoint of a run holds, and how a run goes on from one.
+
+State at n is checkpoint c and all inputs c+1..n. On a tape the market and the simulated
+venue run again by themselves; only what came from outside, the operator's commands, is
+taken from the journal, at the very place it had.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from engine.core.checkpoint import dump_state, load_state
+from engine.core.state import State
+from engine.model.codec import canonical, decode
+from engine.model.events import (
+    Command,
+    Event,
+    HaltCommand,
+    RearmCommand,
+    ResumeCommand,
+    SetFlagCommand,
+    UnsetFlagCommand,
+)
+from engine.ports.journal import Checkpoint, Journal
+from engine.ports.venue import SimulatedVenue
+
+FORMAT = 1
+_FROM_OUTSIDE = (HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a run stood when its checkpoint was written."""
+
+    seq: int
+    at: int
+    effect_n: int
+    digest: bytes
+    tape: str
+    """Which tape it was on; a resumption on another one is refused."""
+    feed_index: int
+    taken: int
+    """Market events taken so far."""
+    ended: bool
+
+
+def pack(standing: Standing, state: State, venue: SimulatedVenue) -> Checkpoint:
+    """Return the checkpoint of a run as canonical, versioned bytes."""
+    data = {
+        "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "feed_index": standing.feed_index,
+        "taken": standing.taken, "ended": standing.ended, "core": dump_state(state), "venue": venue.dump(),
+    }
+    return Checkpoint(seq=standing.seq, at=standing.at, effect_n=standing.effect_n, payload=canonical(data))
+
+
+def unpack(checkpoint: Checkpoint) -> tuple[Standing, dict[str, Any]]:
+    """Return where the run stood and the data of its parts; ValueError for a format we do not know."""
+    data = json.loads(checkpoint.payload)
+    if data.get("format") != FORMAT:
+        raise ValueError(f"its format is {data.get('format')!r}, this engine reads {FORMAT}")
+    standing = Standing(
+        seq=checkpoint.seq, at=checkpoint.at, effect_n=checkpoint.effect_n, digest=bytes.fromhex(data["digest"]),
+        tape=data["tape"], feed_index=data["feed_index"], taken=data["taken"], ended=data["ended"],
+    )
+    return standing, data
+
+
+def restore(data: dict[str, Any], state: State, venue: SimulatedVenue) -> None:
+    """Make `state` and `venue`, freshly wired, what they were."""
+    load_state(state, data["core"])
+    venue.load(data["venue"])
+
+
+def commands_after(journal: Journal, seq: int) -> dict[int, tuple[int, Command]]:
+    """Return the operator's commands behind `seq`: by their seq, (at, command)."""
+    found: dict[int, tuple[int, Command]] = {}
+    for item in journal.inputs_after(seq):
+        event = decode(Event, item.payload)
+        if isinstance(event, _FROM_OUTSIDE):
+            found[item.seq] = (item.at, event)
+    return found

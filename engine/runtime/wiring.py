@@ -1,0 +1,123 @@
+"""Which adapter keeps which promise in this run, and who produces which signal.
+
+The only place of the shell, with its `wiring_*` parts, that names an adapter. A signal
+nobody produces makes a live mode refuse to start; in dry-run the rules that need it are
+shown as unwired, outside the policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.adapters.clock_system import SystemClock
+from engine.adapters.notifier_print import JournalledNotifier
+from engine.adapters.venue_paper import PaperVenue
+from engine.core.look import Look
+from engine.core.state import State
+from engine.exchange.settings import ExchangeSettings, Span
+from engine.execution.desk import Execution
+from engine.model.events import RunMode
+from engine.ports.clock import Clock
+from engine.ports.feed import Tape
+from engine.ports.notifier import Notifier
+from engine.ports.venue import SimulatedVenue
+from engine.risk.guardian import Guardian
+from engine.ruleset.evaluate import RuleBook
+from engine.ruleset.spec import Expression, RuleSet, RuleSpec
+from engine.runtime.config import Config
+from engine.runtime.options import RunError
+from engine.signals.catalogue import Catalogue
+from engine.signals.reduce import Reducers, ReducerSettings
+from engine.signals.snapshot import Snapshot
+from engine.strategies.event_breakout import EventBreakout
+
+IN_CORE = frozenset({"core.health", "core.risk", "core.execution", "policy.review"})
+"""Producers that every run has: they live in this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """A core with its world around it."""
+
+    state: State
+    venue: SimulatedVenue
+    notifier: Notifier
+    unwired: tuple[tuple[str, str], ...]
+    """(rule, the signals it misses)."""
+    rules: int
+    rules_digest: str
+
+
+def system_clock() -> Clock:
+    """Return the wall and monotonic clock of this machine."""
+    return SystemClock()
+
+
+def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
+    """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns)."""
+    rules, catalogue = config.rules, config.catalogue
+    assert rules is not None and catalogue is not None, "only a usable configuration is wired"
+    missing = unwired_signals(catalogue, tape)
+    state = build_state(config, rules, catalogue, missing, at)
+    lame = tuple(
+        (rule.id, ", ".join(sorted(signals_of(rule) & missing))) for rule in rules.rules if signals_of(rule) & missing
+    )
+    if mode is not RunMode.DRY_RUN and lame:
+        wanted = "; ".join(f"{rule} needs {signals}" for rule, signals in lame)
+        raise RunError(
+            f"mode {mode.value} refused: nobody produces some signals in this run ({wanted})",
+            "wire a producer, turn these rules off in a reviewed change, or run --mode dry-run",
+        )
+    venue = PaperVenue(_exchange(config, state))
+    for instrument in tape.header.instruments:
+        venue.define(instrument)
+    return Wired(
+        state=state, venue=venue, notifier=JournalledNotifier(), unwired=lame, rules=len(rules.rules),
+        rules_digest=rules.digest,
+    )
+
+
+def _exchange(config: Config, state: State) -> ExchangeSettings:
+    paper = config.settings.paper
+    return ExchangeSettings(
+        account=config.settings.account, balances=((paper.balance_asset, paper.balance(state.flags.values)),),
+        seed=paper.seed, order_travel=Span(low=paper.order_travel.low, high=paper.order_travel.high),
+        answer_travel=Span(low=paper.answer_travel.low, high=paper.answer_travel.high),
+        trigger_travel=Span(low=paper.trigger_travel.low, high=paper.trigger_travel.high),
+    )
+
+
+def build_state(config: Config, rules: RuleSet, catalogue: Catalogue, unwired: frozenset[str], at: int) -> State:
+    """Return a core that knows its rules, catalogue and flags, and nothing else yet."""
+    snapshot = Snapshot(catalogue)
+    snapshot.set_unwired(unwired)
+    flags = config.flag_book()
+    look = Look()
+    state = State(
+        account=config.settings.account, floor=config.settings.floor, snapshot=snapshot,
+        reducers=Reducers(snapshot, ReducerSettings.from_flags(flags.values)),
+        book=RuleBook(rules, catalogue, snapshot, flags.values, unwired=unwired, at=at),
+        flags=flags, guardian=Guardian(), execution=Execution(), breakout=EventBreakout(), look=look, at=at,
+    )
+    look.of(state)
+    look.at = at
+    return state
+
+
+def unwired_signals(catalogue: Catalogue, tape: Tape) -> frozenset[str]:
+    """Return the signals that neither the core nor `tape` produces."""
+    there = IN_CORE | tape.header.producers
+    return frozenset(name for name, spec in catalogue.specs.items() if spec.producer not in there)
+
+
+def signals_of(rule: RuleSpec) -> frozenset[str]:
+    """Return every signal that `rule` reads, in held conditions too."""
+    found = _signals(rule.expr)
+    return found if rule.clear_expr is None else found | _signals(rule.clear_expr)
+
+
+def _signals(expression: Expression) -> frozenset[str]:
+    own = frozenset(ref.signal for ref in expression.inputs)
+    return own.union(*(_signals(held.condition) for held in expression.held))
+
+
