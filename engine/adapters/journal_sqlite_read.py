@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from engine.adapters.journal_sqlite_format import APPLICATION_ID, SCHEMA_VERSION, not_ours, said_plainly, too_new
-from engine.core.digest import GENESIS, next_digest
 from engine.model.codec import Data
+from engine.model.digest import GENESIS, next_digest
 from engine.ports.journal import (
     About,
     Checkpoint,
@@ -124,13 +124,11 @@ class SqliteReader:
             row = self._one("select seq, at, effect_n, bytes, sha256 from checkpoints where seq = ?", seq)
             if row is None:
                 continue
-            try:
-                found = Checkpoint(seq=row[0], at=row[1], effect_n=row[2], payload=bytes(row[3]))
-                whole = checkpoint_hash(found) == row[4]
-            except (TypeError, ValueError):
-                whole = False
-            if whole:
-                return FoundCheckpoint(checkpoint=found, damaged=tuple(damaged))
+            # SQLite keeps any type in any column, so a damaged one may hold a text or a number.
+            if isinstance(row[3], bytes):
+                found = Checkpoint(seq=row[0], at=row[1], effect_n=row[2], payload=row[3])
+                if checkpoint_hash(found) == row[4]:
+                    return FoundCheckpoint(checkpoint=found, damaged=tuple(damaged))
             damaged.append(f"the checkpoint at input {seq} is damaged and was skipped")
         return FoundCheckpoint(checkpoint=None, damaged=tuple(damaged))
 

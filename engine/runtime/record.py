@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.core.digest import GENESIS, next_digest
 from engine.model.codec import encode
+from engine.model.digest import GENESIS, next_digest
 from engine.model.effects import CancelOrder, CommandAnswered, Effect, LatchCleared, LatchSet, PlaceOrder
 from engine.model.events import Event
 from engine.ports.journal import Journal

@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from engine.core.digest import GENESIS
 from engine.model.codec import canonical, to_data
+from engine.model.digest import GENESIS
 from engine.model.events import Start
 from engine.model.flagbook import effective_mode
 from engine.ports.clock import Clock

@@ -123,7 +123,7 @@ def test_what_the_story_leaves_out_is_counted() -> None:
 
 def test_a_narrow_terminal_shortens_the_reason_and_never_the_rule() -> None:
     out = io.StringIO()
-    long = moved(BREAK, "inactive", "firing", why="a reason as long as a winter evening in the far north of the country")
+    long = moved(BREAK, "inactive", "firing", why="a reason " + "as long as a winter evening in the far north, " * 3)
 
     narrate(Narrator(out=out, width=100), (long,))
 
