@@ -133,6 +133,7 @@ class World:
                 break
             self.at = max(self.at, min(instants))
             self._fire()
+            self._hear()
             for reached_at, event in self.exchange.pop_due(self.at):
                 assert reached_at <= self.at
                 self.take(event)
@@ -160,6 +161,10 @@ class World:
             self.dispatch(self.execution.after_event(self.at, self))
         if self.execution.has_targets():
             self.dispatch(self.execution.converge(self.at, self))
+        self._hear()
+
+    def _hear(self) -> None:
+        """Take what sending itself has to say."""
         told, self._told = self._told, []
         for answer in told:
             self.take(answer)
