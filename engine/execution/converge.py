@@ -20,6 +20,7 @@ from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.orders import Cancellation, Exposure, Intent, OrderKind, Proposal, Side
+from engine.model.restraints import Scope
 from engine.model.time import SECOND
 from engine.model.view import View
 from engine.ruleset.spec import Action
@@ -40,8 +41,8 @@ class Episode(Protocol):
         """The rule's id."""
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        """What the instance is about; a label that is missing covers everything."""
+    def scope(self) -> Scope:
+        """What the rule's effects cover."""
 
     @property
     def action(self) -> Action | None:
@@ -103,7 +104,7 @@ class Targets:
         for record in adding:
             held.setdefault((record.venue, record.symbol), Decimal(0))
         for key in sorted(held):
-            if not _covers(episode.labels, key):
+            if not _covers(episode.scope, key):
                 continue
             if exit_word in ("true", "dry_run"):
                 effects += self._open_one(at, episode, key, ("exit_risk", Decimal(0), exit_word == "dry_run"))
@@ -240,8 +241,8 @@ def _resolved(word: str, flags: Mapping[str, FlagValue]) -> str:
     return str(flags.get(word, word)).lower()
 
 
-def _covers(labels: Mapping[str, str], key: Key) -> bool:
-    return labels.get("venue", key[0]) == key[0] and labels.get("symbol", key[1]) == key[1]
+def _covers(scope: Scope, key: Key) -> bool:
+    return scope.venue in ("", key[0]) and scope.symbol in ("", key[1])
 
 
 def _excess(quantity: Decimal, target: Decimal) -> Decimal:
