@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,20 @@ def check_schema(node: Node, schema: Mapping[str, Any], findings: list[Finding])
                 findings.append(finding)
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One error of jsonschema, without its unset fields."""
+
+    word: str
+    wanted: Any
+    schema: Mapping[str, Any]
+    text: str
+
+    @property
+    def about(self) -> str:
+        return str(self.schema.get("x-fix") or self.schema.get("description") or "see the schema")
+
+
 def _findings(root: Node, error: ValidationError) -> Iterator[Finding]:
     target, key = root, root
     for step in error.absolute_path:
@@ -56,80 +71,80 @@ def _findings(root: Node, error: ValidationError) -> Iterator[Finding]:
             key, target = target.entries[step]
     if target.kind == "broken":
         return
-    if error.validator == "additionalProperties":
-        yield from _unknown_keys(target, error)
-    elif error.validator == "propertyNames":
+    schema: Any = error.schema
+    refusal = _Refusal(str(error.validator), error.validator_value, schema if isinstance(schema, Mapping) else {}, error.message)
+    if refusal.word == "additionalProperties" and refusal.wanted is False:
+        yield from _unknown_keys(target, refusal)
+    elif refusal.word in ("propertyNames", "pattern") and "propertyNames" in error.absolute_schema_path:
         name = str(error.instance)
-        yield target.key(name).finding("schema-key", f"{quoted(name)} cannot be a key here", _fix(error.schema))
-    elif error.validator == "required":
-        yield from _missing(key if target.kind == "map" and key.kind == "str" else target, target, error)
-    elif error.validator == "not" and error.validator_value == {}:
-        yield key.finding("schema-misplaced", str(error.schema.get("description", "this has no place here")), _fix(error.schema))
+        yield target.key(name).finding("schema-key", f"{quoted(name)} cannot be a key here", refusal.about)
+    elif refusal.word == "required":
+        yield from _missing(key if target.kind == "map" else target, target, refusal)
+    elif refusal.word == "not" and refusal.wanted == {}:
+        message = str(refusal.schema.get("description", "this has no place here"))
+        yield key.finding("schema-misplaced", message, str(refusal.schema.get("x-fix", "remove it")))
     else:
-        code, message, fix = _explain(target, error)
+        code, message, fix = _explain(target, refusal)
         yield target.finding(code, message, fix)
 
 
-def _fix(schema: Any, otherwise: str = "remove it") -> str:
-    return str(schema.get("x-fix", otherwise)) if isinstance(schema, Mapping) else otherwise
-
-
-def _unknown_keys(target: Node, error: ValidationError) -> Iterator[Finding]:
-    known = list(error.schema.get("properties", {}))
+def _unknown_keys(target: Node, refusal: _Refusal) -> Iterator[Finding]:
+    known = list(refusal.schema.get("properties", {}))
     for name, key, _ in target.pairs():
-        if name not in known:
+        if name not in known and key.kind == "str":
             unused = [one for one in known if one not in target.entries]
             yield key.finding("schema-unknown-key", f"there is no key {quoted(name)} here", fix_for(name, unused))
 
 
-def _missing(at: Node, target: Node, error: ValidationError) -> Iterator[Finding]:
-    for name in error.validator_value:
-        if name not in target.entries and error.message.startswith(repr(name)):
-            about = error.schema.get("properties", {}).get(name, {})
-            summary = about.get("description", "") if isinstance(about, Mapping) else ""
-            message = str(error.schema.get("x-missing") or f"the key {quoted(name)} is missing")
-            fix = _fix(error.schema, f"add `{name}:`" + (f" ({summary.split('. ')[0].rstrip('.')})" if summary else ""))
-            yield at.finding("schema-missing-key", message, fix)
+def _missing(at: Node, target: Node, refusal: _Refusal) -> Iterator[Finding]:
+    """One error of jsonschema is one missing key; its message begins with the key's name."""
+    for name in refusal.wanted:
+        if name not in target.entries and refusal.text.startswith(repr(name)):
+            about = refusal.schema.get("properties", {}).get(name, {})
+            summary = str(about.get("description", "")) if isinstance(about, Mapping) else ""
+            message = str(refusal.schema.get("x-missing") or f"the key {quoted(name)} is missing")
+            told = f" ({summary.split('. ')[0].rstrip('.')})" if summary else ""
+            yield at.finding("schema-missing-key", message, str(refusal.schema.get("x-fix") or f"add `{name}:`{told}"))
 
 
-def _explain(target: Node, error: ValidationError) -> tuple[str, str, str]:
-    wanted, schema = error.validator_value, error.schema
-    shown = _shown(target)
-    about = str(schema.get("x-fix") or schema.get("description", "") or "see the schema") if isinstance(schema, Mapping) else ""
-    if error.validator == "type":
+def _explain(target: Node, refusal: _Refusal) -> tuple[str, str, str]:
+    wanted, shown = refusal.wanted, _shown(target)
+    if refusal.word == "type":
         types = [wanted] if isinstance(wanted, str) else list(wanted)
         names = " or ".join(_TYPES.get(one, one) for one in types)
         fix = f"write {names}"
         if "string" in types and target.kind in ("int", "float", "bool"):
             fix = f'quote it: "{target.text}"'
-        return "schema-type", f"{names} is wanted here, not {shown}", str(schema.get("x-fix") or fix)
-    if error.validator in ("enum", "const"):
-        choices = [wanted] if error.validator == "const" else list(wanted)
-        words = [_word(one) for one in choices]
-        return "schema-choice", f"{shown} is none of {', '.join(words)}", fix_for(target.text, words)
-    if error.validator == "pattern":
-        return "schema-pattern", f"{shown} is not written as it must be", about
-    if error.validator in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
-        words = {
-            "minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than",
-        }[error.validator]
-        return "schema-range", f"{shown} must be {words} {wanted:g}", f"write a number that is {words} {wanted:g}"
-    return _explain_size(error, shown, about)
+        return "schema-type", f"{names} is wanted here, not {shown}", str(refusal.schema.get("x-fix") or fix)
+    if refusal.word in ("enum", "const"):
+        choices = [_word(one) for one in ([wanted] if refusal.word == "const" else wanted)]
+        return "schema-choice", f"{shown} is none of {', '.join(choices)}", fix_for(target.text, choices)
+    if refusal.word == "pattern":
+        return "schema-pattern", f"{shown} is not written as it must be", refusal.about
+    bounds = {
+        "minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than",
+    }
+    if refusal.word in bounds:
+        limit = f"{bounds[refusal.word]} {wanted:g}"
+        return "schema-range", f"{shown} must be {limit}", f"write a number that is {limit}"
+    return _explain_size(refusal, shown)
 
 
-def _explain_size(error: ValidationError, shown: str, about: str) -> tuple[str, str, str]:
-    wanted = error.validator_value
-    if error.validator in ("minItems", "minProperties"):
-        return "schema-size", f"at least {wanted} wanted here", f"add one: {about}"
-    if error.validator in ("maxItems", "maxProperties"):
+def _explain_size(refusal: _Refusal, shown: str) -> tuple[str, str, str]:
+    word, wanted = refusal.word, refusal.wanted
+    if word in ("minItems", "minProperties"):
+        return "schema-size", f"at least {wanted} wanted here", f"add one: {refusal.about}"
+    if word in ("maxItems", "maxProperties"):
         return "schema-size", f"at most {wanted} allowed here", "remove some"
-    if error.validator == "minLength":
-        return "schema-size", "this is empty", about
-    if error.validator == "maxLength":
+    if word == "minLength":
+        return "schema-size", "this is empty", refusal.about
+    if word == "maxLength":
         return "schema-size", f"{shown} is longer than {wanted} characters", "say it in fewer"
-    if error.validator == "uniqueItems":
+    if word == "uniqueItems":
         return "schema-size", "one value stands here twice", "keep one of the two"
-    return "schema-other", error.message[:200], about
+    if word == "anyOf":
+        return "schema-choice", f"{shown} is none of what may stand here", refusal.about
+    return "schema-other", refusal.text[:200], refusal.about
 
 
 def _word(choice: object) -> str:
