@@ -1,0 +1,297 @@
+"""All rules of a run over one snapshot: what changed is evaluated, and nothing else.
+
+Every slot knows the instances that read it, so an event costs what it touches and not
+what there is. What moves in one call moves in the order (rule id, labels), whatever the
+order in which signals changed, instances came up or a set iterates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.model.codec import Data
+from engine.model.effects import Effect
+from engine.model.flags import FlagValue
+from engine.model.restraints import NONE, InForce
+from engine.ruleset import rearming, saved, views
+from engine.ruleset.compiled import CompiledRule
+from engine.ruleset.entries import Entries, EntryVerdict
+from engine.ruleset.grants import Grants
+from engine.ruleset.instances import Instance
+from engine.ruleset.latches import Episode, Key, Latch, instance_name
+from engine.ruleset.moves import Moves
+from engine.ruleset.readers import Readers
+from engine.ruleset.spec import Enforcement, Latching, RuleKind, RuleSet
+from engine.ruleset.views import RuleView
+from engine.signals.catalogue import Catalogue
+from engine.signals.snapshot import Snapshot
+
+INSTANCE_CAP = 10_000
+"""Instances of one rule. Labels beyond it have none, so that their orders count as unknown."""
+
+
+class RuleBook:
+    """See the module. All times are ns; an `at` before one seen already counts as that one."""
+
+    def __init__(  # noqa: PLR0913 - all that a run of rules depends on
+        self, rules: RuleSet, catalogue: Catalogue, snapshot: Snapshot, flags: Mapping[str, FlagValue], *,
+        unwired: frozenset[str] = frozenset(), at: int, instance_cap: int = INSTANCE_CAP,
+    ) -> None:
+        """Compile `rules` under `flags`; KeyError or ValueError for a rule that the loader would have refused."""
+        self.rules = rules
+        self._snapshot = snapshot
+        self._flags: dict[str, FlagValue] = dict(flags)
+        self._at = at
+        self._cap = instance_cap
+        self._compiled: dict[str, CompiledRule] = {}
+        for spec in sorted(rules.rules, key=lambda one: one.id):
+            compiled = self._compiled[spec.id] = CompiledRule(spec, catalogue, unwired)
+            compiled.resolve(self._flags)
+        self._instances: dict[Key, Instance] = {}
+        self._counts: dict[str, int] = dict.fromkeys(self._compiled, 0)
+        self._readers = Readers(snapshot)
+        self._moves = Moves(snapshot)
+        self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
+        self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
+        self._restraining = [one for one in self._compiled.values() if one.restrains and one.spec.by]
+        self._by_source: dict[str, list[CompiledRule]] = {}
+        for compiled in self._compiled.values():
+            for signal in sorted(compiled.sources):
+                self._by_source.setdefault(signal, []).append(compiled)
+        self._begin()
+
+    def _of_kind(self, kind: RuleKind) -> list[CompiledRule]:
+        return [compiled for compiled in self._compiled.values() if compiled.spec.kind is kind]
+
+    def _begin(self) -> None:
+        for compiled in self._compiled.values():
+            if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and _may_run(compiled):
+                self._step(self._add(compiled, ()), self._at)
+        for signal in sorted(self._snapshot.catalogue.specs):
+            for labels in self._snapshot.labels_of(signal):
+                self.on_new_labels(self._at, signal, labels)
+
+    @property
+    def version(self) -> int:
+        """Grows whenever `restraints()` may have changed."""
+        return self._moves.version
+
+    def on_changed(self, at: int, slots: Sequence[int]) -> None:
+        """Evaluate the instances that read `slots`, whose values or statuses changed."""
+        touched = self._readers.touched(slots)
+        if touched:
+            self._step_all(self._now(at), touched)
+
+    def on_new_labels(self, at: int, name: str, labels: tuple[str, ...]) -> None:
+        """Make the instances that a sample of signal `name` with these labels calls for."""
+        at = self._now(at)
+        self._entries.on_new_labels(name, labels)
+        for compiled in self._by_source.get(name, ()):
+            bound = compiled.project(name, labels)
+            if bound is None or (compiled.spec.id, bound) in self._instances:
+                continue
+            if _may_run(compiled) and self._counts[compiled.spec.id] < self._cap:
+                self._step(self._add(compiled, bound), at)
+
+    def next_due(self) -> int | None:
+        """Return when time alone next moves an instance, or None."""
+        return self._moves.timers.next_due()
+
+    def fire(self, at: int) -> None:
+        """Move what is due at or before `at`, each at its due instant, in the order (due, rule id, labels)."""
+        found = self._moves.timers.pop(at)
+        while found is not None:
+            due, key = found
+            self._step(self._instances[key], self._now(due))
+            found = self._moves.timers.pop(at)
+        self._now(at)
+
+    def on_flags(self, at: int, flags: Mapping[str, FlagValue]) -> None:
+        """Take new flag values; only rules that depend on a changed one are compiled and evaluated anew."""
+        at = self._now(at)
+        changed = {name for name, value in flags.items() if self._flags.get(name) != value}
+        self._flags = dict(flags)
+        for compiled in self._compiled.values():
+            if compiled.flags() & changed:
+                self._resolve(compiled, at)
+
+    def _resolve(self, compiled: CompiledRule, at: int) -> None:
+        was_evaluated = compiled.evaluated
+        compiled.resolve(self._flags)
+        if compiled.spec.kind is RuleKind.ENTRY:
+            self._entries.adopt()
+            return
+        for key in sorted(key for key in self._instances if key[0] == compiled.spec.id):
+            instance = self._instances[key]
+            instance.adopt()
+            if was_evaluated and not compiled.evaluated and compiled.spec.kind is not RuleKind.MAKER_GATE:
+                instance.forget()
+                self._moves.switch_off(instance, at)
+            else:
+                self._step(instance, at)
+
+    def on_boundary(self, at: int) -> None:
+        """End the latches that last until the daily boundary."""
+        at = self._now(at)
+        for latch in self._moves.latches.all():
+            if latch.mode is Latching.BOUNDARY:
+                instance = self._instances.get((latch.rule, latch.labels))
+                self._moves.unlatch(latch, instance, at=at, actor="boundary", why="a new local day began")
+
+    def rearm(self, at: int, latch: str, actor: str) -> tuple[bool, str]:
+        """End the latch with number or name `latch`, or all that may end with `--cleared`; (done, what or why not)."""
+        return rearming.rearm(self._moves, self._compiled, self._instances, wanted=latch, actor=actor, at=self._now(at))
+
+    def take_moves(self) -> list[Effect]:
+        """Return RuleMoved, LatchSet, LatchCleared and Notify since the last call, in order of happening."""
+        return self._moves.take_effects()
+
+    def take_episodes(self) -> list[Episode]:
+        """Return the known-true firings of enforced rules that opened since the last call."""
+        return self._moves.take_episodes()
+
+    def restraints(self) -> tuple[InForce, ...]:
+        """Return what enforced rules and latches forbid now, sorted by rule and labels."""
+        return self._moves.in_force(self._instances)
+
+    def unmet(self, *, account: str, venue: str, symbol: str, intent: str) -> tuple[InForce, ...]:
+        """Return the restraints of enforced rules that have no instance for such an order: they count as unknown."""
+        order = {"account": account, "venue": venue, "symbol": symbol, "intent": intent}
+        found: list[InForce] = []
+        for compiled in self._restraining:
+            restraint = compiled.doubted()
+            if compiled.enforced and restraint != NONE and not self._has_instance(compiled, order):
+                labels = tuple(order.get(name, "*") for name in compiled.spec.by)
+                found.append(
+                    InForce(
+                        rule=compiled.spec.id, instance=instance_name(compiled.spec.id, labels),
+                        scope=compiled.order_scope(order), restraint=restraint,
+                        because="held", since=self._at, clear_with="",
+                        ends="when its signals are first heard for these labels",
+                    )
+                )
+        return tuple(found)
+
+    def _has_instance(self, compiled: CompiledRule, order: Mapping[str, str]) -> bool:
+        if all(name in order for name in compiled.spec.by):
+            return (compiled.spec.id, tuple(order[name] for name in compiled.spec.by)) in self._instances
+        return any(
+            rule == compiled.spec.id
+            and all(order.get(name, value) == value for name, value in zip(compiled.spec.by, labels, strict=True))
+            for rule, labels in self._instances
+        )
+
+    def judge_entry(
+        self, at: int, order: Mapping[str, float | str], labels: Mapping[str, str]
+    ) -> tuple[EntryVerdict, ...]:
+        """Return what every enforced entry rule says of `order`; `labels` are its account, venue, symbol and intent."""
+        self._now(at)
+        return self._entries.judge(order, labels)
+
+    def maker_granted(self, at: int, *, venue: str, symbol: str, intent: str) -> tuple[bool, tuple[str, ...]]:
+        """Return whether a maker order is granted now, and the reasons against it."""
+        return self._grants.granted(self._now(at), venue=venue, symbol=symbol, intent=intent)
+
+    def latches(self) -> tuple[Latch, ...]:
+        """Return the open latches, oldest first."""
+        return self._moves.latches.all()
+
+    def views(self, at: int) -> tuple[RuleView, ...]:
+        """Return how every rule stands at `at`, one view an instance and one for a rule that has none."""
+        return views.all_views(self._compiled, self._instances, self._moves, self._snapshot, max(at, self._at))
+
+    def explain(self, at: int, rule_id: str, instance: str | None = None) -> list[Data]:
+        """Return the trace of a rule's instances (of the one called `instance`): every sub-expression's value.
+
+        An unknown rule or instance gives an empty list. Nothing is changed by asking.
+        """
+        compiled = self._compiled.get(rule_id)
+        if compiled is None:
+            return []
+        found = [self._instances[key] for key in sorted(self._instances) if key[0] == rule_id]
+        return [
+            views.explained(one, self._moves, self._snapshot, max(at, self._at))
+            for one in found
+            if instance in (None, one.name)
+        ]
+
+    def dump(self) -> Data:
+        """Return everything as JSON data. Take moves and episodes first: what was not taken is not kept."""
+        return {
+            "digest": self.rules.digest, "at": self._at, "flags": dict(sorted(self._flags.items())),
+            "instances": [self._instances[key].dump() for key in sorted(self._instances)],
+            "moves": self._moves.dump(), "grants": self._grants.dump(),
+        }
+
+    def load(self, data: Data) -> None:
+        """Become what `dump` wrote, over a snapshot that was loaded before.
+
+        With another set of rules, what still exists under its id or a `formerly` goes on,
+        latches and episode numbers stay whatever became of their rules, and grants end.
+        """
+        renamed = saved.renames({rule: compiled.spec.formerly for rule, compiled in self._compiled.items()})
+        self._at = data["at"]
+        if data["flags"] != self._flags:
+            self._flags = dict(data["flags"])
+            for compiled in self._compiled.values():
+                compiled.resolve(self._flags)
+            self._entries.adopt()
+        self._restore(data["instances"], renamed)
+        self._moves.load(data["moves"], saved.lifecycled(self._instances), renamed, self._at)
+        self._grants.load(data["grants"])
+        for instance in self._grants.all():
+            self._moves.timers.set(instance.key, instance.held_due(self._at))
+        if data["digest"] != self.rules.digest:
+            self._grants.revoke(self._at)
+
+    def _restore(self, dumped: list[Data], renamed: Mapping[str, str]) -> None:
+        for item in dumped:
+            key = saved.key_of(item, renamed)
+            compiled = self._compiled.get(key[0])
+            if compiled is None or compiled.spec.kind is RuleKind.ENTRY or not _may_run(compiled):
+                continue
+            if len(key[1]) == len(compiled.spec.by):
+                instance = self._instances.get(key) or self._add(compiled, key[1])
+                instance.load(item)
+        self._readers.reset()
+        for instance in self._instances.values():
+            instance.recount(self._snapshot)
+            instance.adopt()
+
+    def _now(self, at: int) -> int:
+        """Return `at`, or the latest instant seen if that is later: a clock set back shortens nothing."""
+        if at > self._at:
+            self._at = at
+        return self._at
+
+    def _step_all(self, at: int, touched: list[Instance]) -> None:
+        if len(touched) > 1:
+            touched = [one for _, one in sorted({instance.key: instance for instance in touched}.items())]
+        for instance in touched:
+            self._step(instance, at)
+
+    def _step(self, instance: Instance, at: int) -> None:
+        if instance.compiled.spec.kind is not RuleKind.MAKER_GATE:
+            self._moves.step(instance, at)
+            return
+        move = self._grants.step(instance, at)
+        if move is not None:
+            self._moves.tell(move)
+        self._moves.timers.set(instance.key, instance.held_due(at) if instance.compiled.evaluated else None)
+
+    def _add(self, compiled: CompiledRule, labels: tuple[str, ...]) -> Instance:
+        instance = Instance(compiled, labels, self._snapshot)
+        self._instances[instance.key] = instance
+        self._counts[compiled.spec.id] += 1
+        if compiled.spec.kind is RuleKind.MAKER_GATE:
+            self._grants.add(instance)
+        self._readers.add(instance)
+        return instance
+
+
+def _may_run(compiled: CompiledRule) -> bool:
+    """Whether the rule may ever be evaluated in this run; a flag may switch it on, nothing wires it or turns it on."""
+    return compiled.spec.enforcement is not Enforcement.OFF and not compiled.missing
+
+
+__all__ = ["EntryVerdict", "Episode", "RuleBook", "RuleView"]
