@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from engine.adapters.journal_sqlite import SqliteJournal
-from engine.model.digest import next_digest
 from engine.model.codec import encode
+from engine.model.digest import next_digest
 from engine.model.effects import Effect, Notify, PlaceOrder
 from engine.model.events import RearmCommand
 from engine.model.orders import Intent, OrderKind, Side

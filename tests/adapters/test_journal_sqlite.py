@@ -14,8 +14,8 @@ import pytest
 
 from engine.adapters.journal_sqlite import MOST_WAITING, SqliteJournal
 from engine.adapters.journal_sqlite_read import SqliteReader
-from engine.model.digest import GENESIS, next_digest
 from engine.model.codec import decode, encode
+from engine.model.digest import GENESIS, next_digest
 from engine.model.effects import (
     Effect,
     LatchCleared,
