@@ -23,30 +23,10 @@ from engine.model.orders import Cancellation, Exposure, Intent, OrderKind, Propo
 from engine.model.restraints import Scope
 from engine.model.time import SECOND
 from engine.model.view import View
-from engine.ruleset.spec import Action
+from engine.ruleset.latches import Episode
 
 PROPOSER = "execution"
 FIRST_RETRY, LONGEST_RETRY = SECOND, 60 * SECOND
-
-
-class Episode(Protocol):
-    """What a target needs to know of a rule's firing."""
-
-    @property
-    def name(self) -> str:
-        """rule/instance/episode, unique for good."""
-
-    @property
-    def rule(self) -> str:
-        """The rule's id."""
-
-    @property
-    def scope(self) -> Scope:
-        """What the rule's effects cover."""
-
-    @property
-    def action(self) -> Action | None:
-        """What the episode starts."""
 
 
 class Orders(OrdersView, Protocol):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import cast
 
 from engine.execution.client_ids import ClientIds
-from engine.execution.converge import PROPOSER, Episode, Targets
+from engine.execution.converge import PROPOSER, Targets
 from engine.execution.ledger import Ledger
 from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
 from engine.execution.plan import already_served, cancel_of, order_of, record_of
@@ -39,6 +39,7 @@ from engine.model.restraints import Level
 from engine.model.samples import Derived
 from engine.model.view import View
 from engine.policy.review import Approved
+from engine.ruleset.latches import Episode
 
 Told = (
     OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered | OrderWithheld | OrderUncertain

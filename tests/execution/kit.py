@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -56,7 +57,7 @@ class Desk:
             self.execution.begin(epoch)
         self.at = T0
         self.account = "main"
-        self.flags: dict[str, FlagValue] = {}
+        self.flags: Mapping[str, FlagValue] = {}
         self.level_now = Level.NORMAL
         self.instruments = {("paper", "XYZUSDT"): XYZ}
         self.quotes = {("paper", "XYZUSDT"): Quote("paper", "XYZUSDT", 1.99, 1.0, 2.01, 1.0, T0, T0)}

@@ -100,9 +100,9 @@ def test_a_fill_after_the_cancel_was_exposure_all_along() -> None:
     order = desk.place(ENTRY)
     desk.fill(order, "3", left="7")
     desk.tell(OrderCancelled(client_id=order.client_id, remaining=Decimal(3), reason="requested", venue_at=desk.at))
-    assert (desk.held(), desk.exposure().open_buys) == (3, 4)
+    assert desk.held() == 3 and desk.exposure().open_buys == 4
     desk.fill(order, "4", left="3")
-    assert (desk.held(), desk.exposure().open_buys) == (7, 0)
+    assert desk.held() == 7 and desk.exposure().open_buys == 0
     assert desk.state(order) is OrderState.CANCELLED
     assert desk.execution.live("paper", "XYZUSDT") == ()
 
@@ -116,7 +116,7 @@ def test_fills_out_of_order_leave_the_missing_one_counted() -> None:
     assert desk.exposure().open_buys == 4
     desk.fill(order, "4", left="6", trade="t1")
     assert desk.state(order) is OrderState.FILLED
-    assert (desk.held(), desk.exposure().open_buys) == (10, 0)
+    assert desk.held() == 10 and desk.exposure().open_buys == 0
 
 
 def test_a_fill_of_an_order_we_do_not_know_still_moves_the_position() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -30,7 +31,7 @@ class Account:
 
     at: int = T0
     account: str = "main"
-    flags: dict[str, FlagValue] = field(default_factory=lambda: {"ACCOUNT_EQUITY_USD": 10_000.0})
+    flags: Mapping[str, FlagValue] = field(default_factory=lambda: {"ACCOUNT_EQUITY_USD": 10_000.0})
     positions: dict[str, Position] = field(default_factory=dict)
     quotes: dict[str, Quote] = field(default_factory=dict)
     trades: int = 0
@@ -170,7 +171,7 @@ def test_money_put_in_is_not_won() -> None:
     guardian, account = begun()
     account.shows(90.0)
     take(guardian, account, account.fills("10", "100"))
-    account.flags["ACCOUNT_EQUITY_USD"] = 15_000.0
+    account.flags = {"ACCOUNT_EQUITY_USD": 15_000.0}
     account.at += QUIETEST
     samples = named(guardian.on_timer(account.at, account))
     assert samples["equity_usd"] == pytest.approx(14_900.0)

@@ -73,9 +73,10 @@ def test_the_facts_of_the_order_are_measured_from_the_reference_and_through_the_
     """Late chase is the ask over the reference; slippage walks 98.5 over levels of 50."""
     world = listed(World())
     world.size = 50.0
-    seen: dict[str, float] = {}
-    world.refuses = lambda proposal: bool(seen.update(proposal.facts)) or True
+    asked = world.asked
+    world.refuses = lambda proposal: True
     world.price(10.15)
+    seen = dict(asked[-1].facts)
     assert seen["order_late_chase_bps"] == pytest.approx(152, abs=0.5)
     average = (10.152 * 50 + 10.154 * 48.5) / 98.5
     assert seen["order_expected_slippage_bps"] == pytest.approx((average / 10.15 - 1) * 1e4)
@@ -85,10 +86,8 @@ def test_a_book_too_thin_to_tell_leaves_the_fact_out() -> None:
     """The entry rule then does not know, and refuses."""
     world = listed(World())
     world.size = 5.0
-    names: list[str] = []
-    world.refuses = lambda proposal: bool(names.extend(name for name, _ in proposal.facts)) or True
     world.price(10.15)
-    assert names == ["order_late_chase_bps"]
+    assert [name for name, _ in world.asked[-1].facts] == ["order_late_chase_bps"]
 
 
 def test_the_position_is_protected_at_once_and_to_the_end() -> None:

@@ -38,8 +38,8 @@ def play(moves: list[tuple[int, int, str]], faults: list[Fault], *, cut: int = -
     for number, (bps, after, what) in enumerate(moves):
         if number == cut:
             world.cut()
-        world.withholds = lambda order, what=what: what == "withhold" and order.intent is Intent.ENTRY
-        world.refuses = lambda proposal, what=what: what == "refuse"
+        world.withholds = _entries if what == "withhold" else _none
+        world.refuses = _all if what == "refuse" else _none
         world.size = 20.0 if what == "thin" else 1000.0
         mid = max(mid * (1 + bps / 10_000), 5.0)
         world.price(round(mid, 3), after=after)
@@ -62,6 +62,18 @@ def test_the_laws_of_a_plan(moves: list[tuple[int, int, str]], faults: list[Faul
         _only_rise(world, stops)
     bought = sum((_filled(world, order) for order in world.places("ENTRY")), Decimal(0))
     assert bought * 10 <= Decimal(2000) * Decimal("1.0001")
+
+
+def _entries(order: PlaceOrder) -> bool:
+    return order.intent is Intent.ENTRY
+
+
+def _all(_: object) -> bool:
+    return True
+
+
+def _none(_: object) -> bool:
+    return False
 
 
 def _legs_fill_once(world: World) -> None:

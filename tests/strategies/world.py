@@ -6,7 +6,7 @@ fires timers before them, reviews every proposal and sends what was planned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from engine.exchange.exchange import SimulatedExchange
@@ -63,7 +63,7 @@ class World:
 
     def __init__(self, *, flags: dict[str, FlagValue] | None = None, faults: FaultPlan = NO_FAULTS) -> None:
         self.account = "main"
-        self.flags = FLAGS | (flags or {})
+        self.flags: Mapping[str, FlagValue] = FLAGS | (flags or {})
         self.at = NOON
         self.size = 1000.0
         self.exchange = SimulatedExchange(STEADY, faults)
@@ -74,6 +74,7 @@ class World:
         self.withholds: Callable[[PlaceOrder], bool] = lambda order: False
         self.loses: Callable[[PlaceOrder], bool] = lambda order: False
         self.effects: list[Effect] = []
+        self.asked: list[Proposal] = []
         self.derived: list[Derived] = []
         self.seq = 0
         self._quotes: dict[tuple[str, str], Quote] = {}
@@ -195,6 +196,7 @@ class World:
                 self._review(wish)
 
     def _review(self, proposal: Proposal) -> None:
+        self.asked.append(proposal)
         verdict = review(proposal, self._circumstances(proposal))
         if isinstance(verdict, Approved):
             self._perform(self.execution.plan(self.at, (verdict,), (), self.policy.version))
