@@ -142,7 +142,9 @@ def _syntax(text: str, error: SyntaxError) -> Problem:
     line, column = error.lineno or 1, (error.offset or 1) - 1
     offset = _offset(text, line, column - (1 if line == 1 else 0))
     if offset >= len(text.rstrip()):
-        return Problem(max(len(text.rstrip()) - 1, 0), "expr-syntax", "the expression ends too early", "write what is missing")
+        return Problem(
+            max(len(text.rstrip()) - 1, 0), "expr-syntax", "the expression ends too early", "write what is missing",
+        )
     found = _TOKEN.match(text, offset)
     shown = found[0].strip() if found else ""
     message = f"`{shown}` does not fit here" if shown else "this is no expression"
@@ -154,9 +156,13 @@ def _check_text(text: str) -> Iterator[Problem]:
         yield Problem(0, "expr-syntax", "the expression is empty", "write a condition, such as spread_bps > 50")
         return
     if len(text) > LONGEST:
-        yield Problem(0, "expr-too-large", f"the expression has more than {LONGEST} characters", "split the rule in two")
+        yield Problem(
+            0, "expr-too-large", f"the expression has more than {LONGEST} characters", "split the rule in two",
+        )
         return
-    foreign = next((offset for offset, char in enumerate(text) if char not in "\n\r\t" and not " " <= char <= "~"), None)
+    foreign = next(
+        (offset for offset, char in enumerate(text) if char not in "\n\r\t" and not " " <= char <= "~"), None
+    )
     if foreign is not None:
         yield Problem(
             foreign, "expr-character", f"U+{ord(text[foreign]):04X} is not plain ASCII", "retype the word on this keyboard",

@@ -52,7 +52,9 @@ def bind_call(bound: Bound, node: ast.Call, nest: Nest) -> tuple[ast.expr, Type]
     """Return the tree and type of a call; what is wrong with it is said at its place."""
     bind = nest(bound)
     if not isinstance(node.func, ast.Name):
-        bound.say(node, "expr-node", "only a function can be called", "write a function such as avg_over(signal, \"5m\")")
+        bound.say(
+            node, "expr-node", "only a function can be called", "write a function such as avg_over(signal, \"5m\")",
+        )
         return _WRONG, ANY
     name = node.func.id
     if name not in FUNCTIONS:
@@ -216,7 +218,9 @@ def _keywords(
         if keyword.arg == "coverage" and name in WINDOWS and spec.kind in _LEVELS:
             coverage = float(value) if isinstance(value, int | float) and 0 < value <= 1 else None
             if coverage is None:
-                bound.say(keyword.value, "expr-argument", "coverage is a number above 0 and up to 1", "write coverage=0.8")
+                bound.say(
+                    keyword.value, "expr-argument", "coverage is a number above 0 and up to 1", "write coverage=0.8",
+                )
         elif keyword.arg not in spec.labels:
             _unknown_label(bound, keyword, spec)
             labels = None

@@ -24,7 +24,9 @@ from engine.signals.catalogue import Catalogue
 FLAG_NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _COUNTED = re.compile(r"([1-9][0-9]{0,3}) (?:windows?|periods?)", re.ASCII)
 _SUFFIXES = (
-    ("_MINUTES", MINUTE), ("_MIN", MINUTE), ("_MINS", MINUTE), ("_SECONDS", SECOND), ("_SECS", SECOND), ("_SEC", SECOND),
+    ("_MINUTES", MINUTE), ("_MIN", MINUTE), ("_MINS", MINUTE), ("_SECONDS", SECOND), (
+        "_SECS", SECOND,
+    ), ("_SEC", SECOND),
     ("_MS", MS), ("_HOURS", HOUR), ("_HOUR", HOUR), ("_DAYS", DAY), ("_DAY", DAY),
 )
 
@@ -57,7 +59,9 @@ def read_duration(node: Node | None, period: int, findings: list[Finding], *, de
         return parse_duration(node.text)
     except ValueError as error:
         if "longer" in str(error):
-            findings.append(node.finding("rule-duration", f"{node.text} is longer than {format_duration(LONGEST)}", "write less"))
+            findings.append(
+                node.finding("rule-duration", f"{node.text} is longer than {format_duration(LONGEST)}", "write less"),
+            )
         return default
 
 

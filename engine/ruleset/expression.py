@@ -104,7 +104,9 @@ class Binder:
         if isinstance(node, ast.Call):
             return bind_call(self._bound, node, lambda bound: Binder(bound).bind)
         message = _NOT_HERE.get(type(node), "there is no such thing in rules")
-        self._bound.say(node, "expr-node", message, "write names, numbers, comparisons, and, or, not, + - * / and functions")
+        self._bound.say(
+            node, "expr-node", message, "write names, numbers, comparisons, and, or, not, + - * / and functions",
+        )
         return _WRONG, ANY
 
     def _constant(self, node: ast.Constant) -> tuple[ast.expr, Type]:
@@ -134,7 +136,9 @@ class Binder:
         """Bind a part that must be a condition."""
         tree, found = self.bind(node)
         if found.what not in ("bool", "any"):
-            self._bound.say(node, "expr-type", f"`{word}` joins conditions, but this is {found}", "compare it with a limit")
+            self._bound.say(
+                node, "expr-type", f"`{word}` joins conditions, but this is {found}", "compare it with a limit",
+            )
         return tree
 
     def _unary(self, node: ast.UnaryOp) -> tuple[ast.expr, Type]:
@@ -145,7 +149,9 @@ class Binder:
             self._bound.say(node, "expr-node", "there is no `~` in rules", "write `not`")
             return _WRONG, ANY
         if found.what not in ("number", "any"):
-            self._bound.say(node.operand, "expr-type", f"a sign stands before numbers, but this is {found}", "remove the sign")
+            self._bound.say(
+                node.operand, "expr-type", f"a sign stands before numbers, but this is {found}", "remove the sign",
+            )
             return _WRONG, ANY
         if isinstance(node.op, ast.UAdd):
             return tree, found
@@ -161,7 +167,9 @@ class Binder:
             return _WRONG, ANY
         for part, found in ((node.left, left_type), (node.right, right_type)):
             if found.what not in ("number", "any"):
-                self._bound.say(part, "expr-type", f"arithmetic takes numbers, but this is {found}", "calculate with numbers only")
+                self._bound.say(
+                    part, "expr-type", f"arithmetic takes numbers, but this is {found}", "calculate with numbers only",
+                )
                 return _WRONG, ANY
         if "any" in (left_type.what, right_type.what):
             return tree, ANY
@@ -201,7 +209,9 @@ class Binder:
             fix = f"write {into.value}({_bare(text)})"
         else:
             fix = f"leave it in {scaled[1].unit.value}, and put pct(...) or bps(...) around the ratio it is compared with"
-        self._bound.say(node, "unit-restated", f"this factor turns {scaled[1].unit.value} into {into.value} by hand", fix)
+        self._bound.say(
+            node, "unit-restated", f"this factor turns {scaled[1].unit.value} into {into.value} by hand", fix,
+        )
         return number(into)
 
     def _chain(self, node: ast.Compare) -> tuple[ast.expr, Type]:
@@ -252,7 +262,9 @@ class Binder:
 
     def _check_words(self, parts: tuple[ast.expr, ast.expr], ours: Type, theirs: Type) -> None:
         if ours.what == theirs.what == "text":
-            self._bound.say(parts[0], "expr-type", "two written words are compared", "compare a signal or flag with a word")
+            self._bound.say(
+                parts[0], "expr-type", "two written words are compared", "compare a signal or flag with a word",
+            )
             return
         for part, text, words in ((parts[1], theirs, ours.words), (parts[0], ours, theirs.words)):
             if text.what == "text" and words and text.words[0] not in words:

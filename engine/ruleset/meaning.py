@@ -152,7 +152,9 @@ def _check_notice(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:
     for match in _PLACEHOLDER.finditer(text.text):
         if match[1] not in known:
             findings.append(text.finding(
-                "rule-notice", f"`{match[1]}` is nothing that the rule reads", fix_for(match[1], known), offset=match.start() + 1,
+                "rule-notice", f"`{match[1]}` is nothing that the rule reads", fix_for(
+                    match[1], known,
+                ), offset=match.start() + 1,
             ))
         elif match[2] is not None and not _FORMAT.fullmatch(match[2]):
             findings.append(text.finding(

@@ -52,7 +52,8 @@ class Parsed:
 def parse_file(root: Node, world: World, findings: list[Finding]) -> list[Parsed]:
     """Return the rules of one file; everything wrong with them goes to `findings`."""
     rules = root.get("rules")
-    return [_Reader(node, world, findings).read() for node in (rules.items if rules is not None else ()) if node.kind == "map"]
+    items = rules.items if rules is not None else []
+    return [_Reader(node, world, findings).read() for node in items if node.kind == "map"]
 
 
 class _Reader:

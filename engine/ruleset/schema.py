@@ -72,7 +72,9 @@ def _findings(root: Node, error: ValidationError) -> Iterator[Finding]:
     if target.kind == "broken":
         return
     schema: Any = error.schema
-    refusal = _Refusal(str(error.validator), error.validator_value, schema if isinstance(schema, Mapping) else {}, error.message)
+    refusal = _Refusal(
+        str(error.validator), error.validator_value, schema if isinstance(schema, Mapping) else {}, error.message,
+    )
     if refusal.word == "additionalProperties" and refusal.wanted is False:
         yield from _unknown_keys(target, refusal)
     elif refusal.word in ("propertyNames", "pattern") and "propertyNames" in error.absolute_schema_path:

@@ -155,7 +155,9 @@ class _Builder:
             return True
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            self._say(event, "yaml-too-large", f"the file has more than {MOST_NODES} values", "split it into several files")
+            self._say(
+                event, "yaml-too-large", f"the file has more than {MOST_NODES} values", "split it into several files",
+            )
             return False
         return self._node(event)
 

@@ -156,7 +156,9 @@ def _labels(text: str, spec: SignalSpec, key: Node, findings: list[Finding]) -> 
         match = _LABEL.fullmatch(part)
         if match is None or match[1] not in spec.labels:
             labels = ", ".join(spec.labels) or "no labels"
-            findings.append(key.finding("test-series", f"`{part.strip()}` is no label of {spec.name}", f"it has {labels}"))
+            findings.append(
+                key.finding("test-series", f"`{part.strip()}` is no label of {spec.name}", f"it has {labels}"),
+            )
         else:
             found.append((match[1], match[2]))
     return tuple(found)
@@ -215,7 +217,9 @@ def _order(
         else:
             sample = _sample(value.text, spec)
             if isinstance(sample, Gap | bool) or sample is None:
-                findings.append(value.finding("test-sample", f"`{value.text}` is no value of {name}", "write a value it may have"))
+                findings.append(
+                    value.finding("test-sample", f"`{value.text}` is no value of {name}", "write a value it may have"),
+                )
             else:
                 found.append((name, sample))
     return tuple(found)

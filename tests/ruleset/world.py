@@ -41,7 +41,9 @@ CATALOGUE = Catalogue([
 
 def flag(name: str, default: float | bool | str, unit: Unit = Unit.NONE, **more: object) -> FlagSpec:
     """Return a flag whose kind follows from its default."""
-    kind = FlagKind.BOOL if isinstance(default, bool) else FlagKind.WORD if isinstance(default, str) else FlagKind.NUMBER
+    kind = FlagKind.BOOL if isinstance(default, bool) else FlagKind.WORD if isinstance(
+        default, str,
+    ) else FlagKind.NUMBER
     value = float(default) if kind is FlagKind.NUMBER else default
     return FlagSpec(name=name, kind=kind, default=value, unit=unit, summary=name, **more)  # type: ignore[arg-type]
 
