@@ -41,9 +41,7 @@ from engine.model.view import View
 from engine.policy.review import Approved
 from engine.ruleset.latches import Episode
 
-Told = (
-    OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered | OrderWithheld | OrderUncertain
-)
+Told = OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered | OrderWithheld | OrderUncertain
 _SIGNS: dict[type, Sign] = {
     OrderAccepted: Sign.ACCEPTED, OrderRejected: Sign.REJECTED, OrderCancelled: Sign.CANCELLED,
     CancelRejected: Sign.CANCEL_REJECTED, OrderTriggered: Sign.TRIGGERED, OrderWithheld: Sign.WITHHELD,
@@ -129,9 +127,7 @@ class Execution:
     def _on_fill(self, event: OrderFilled, at: int, account: str) -> list[Derived]:
         fill = event.fill
         record = self._ledger.order(fill.client_id)
-        if not self._positions.book(account if record is None else record.account, fill):
-            return []
-        if record is None:
+        if not self._positions.book(account if record is None else record.account, fill) or record is None:
             return []
         filled = record.filled + fill.quantity
         whole = filled >= record.quantity if record.quantity is not None else event.remaining <= 0

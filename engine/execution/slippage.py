@@ -11,7 +11,8 @@ from engine.model.time import MS
 def fill_samples(fill: Fill, record: OrderRecord) -> list[Derived]:
     """Return the slippage (bps, signed: positive is worse) and the time to fill (ms) of one execution."""
     labels = (fill.venue, fill.liquidity.value)
-    samples = [Derived("fill_slippage_bps", labels, fill.slippage_bps(), fill.venue_at)]
+    # A maker pays its own price: 0.0 makes that zero, and not the minus zero of a sale.
+    samples = [Derived("fill_slippage_bps", labels, fill.slippage_bps() + 0.0, fill.venue_at)]
     left_at = _left_at(fill, record)
     if left_at is not None:
         # The venue's clock may run behind ours; a fill before its order is our error of measurement.

@@ -54,7 +54,8 @@ def _sweep(plan: Plan, now: Moment) -> list[Wish]:
         plan.told.append("flat")
         plan.retry["sweep"] = now.at + PATIENCE
     due = plan.may("sweep", now.at)
-    return [cancelling(record, plan.leaving or "the position is closed") for record in left if due or not record.reduces]
+    why = plan.leaving or "the position is closed"
+    return [cancelling(record, why) for record in left if due or not record.reduces]
 
 
 def _tell_leaving(plan: Plan, now: Moment) -> list[Wish]:

@@ -28,12 +28,15 @@ MOST_FAILURES = 3
 def stop_price(plan: Plan, now: Moment) -> Decimal:
     """Return where the stop belongs now, on the tick: never below where it was."""
     assert now.instrument is not None
-    settings = now.settings
-    wanted = now.average * (1 - settings.stop_pct / 100)
-    peak = Decimal(str(plan.peak))
-    if peak >= now.average * (1 + settings.trail_start_pct / 100):
-        wanted = max(wanted, peak * (1 - settings.trail_pct / 100))
+    wanted = now.average * (1 - now.settings.stop_pct / 100)
+    if _trails(plan, now):
+        wanted = max(wanted, Decimal(str(plan.peak)) * (1 - now.settings.trail_pct / 100))
     return max(now.instrument.price_down(wanted), plan.best_stop)
+
+
+def _trails(plan: Plan, now: Moment) -> bool:
+    """Whether the profit was once high enough for the stop to follow the price."""
+    return Decimal(str(plan.peak)) >= now.average * (1 + now.settings.trail_start_pct / 100)
 
 
 def protect(plan: Plan, now: Moment) -> list[Wish]:
@@ -168,7 +171,9 @@ def _follow_raise(plan: Plan, now: Moment, record: OrderRecord | None) -> list[W
     _remember(plan, record)
     if plan.best_stop == before:
         return []
-    return [plan.story(now.at, "trailed", f"stop raised to {_price(record)}, the highest bid was {plan.peak:.8g}")]
+    paid = f"{float(now.average):.8g} was paid on average"
+    why = f"the highest bid was {plan.peak:.8g}" if _trails(plan, now) else paid
+    return [plan.story(now.at, "trailed", f"stop raised to {_price(record)}: {why}")]
 
 
 def _holder(plan: Plan, now: Moment) -> OrderRecord | None:
