@@ -17,13 +17,13 @@ from engine.model.market import DepthDelta, DepthSnapshot, Levels
 WAITING = 64
 """How many deltas are kept for a whole book to come: more than a venue sends while one is fetched."""
 SWEEP = 4096
-"""Beyond so many prices a side, the removed ones are swept out."""
+"""Below so many prices the removed ones are never swept out; above, whenever the book may be half of them."""
 
 
 class DepthCopy:
     """One book. `last_id` is the venue's id of the last change in it; -1 while the copy is invalid."""
 
-    __slots__ = ("_asks", "_bids", "_continued", "_sorted", "_waiting", "last_id")
+    __slots__ = ("_asks", "_bids", "_continued", "_sorted", "_sweep_at", "_waiting", "last_id")
 
     def __init__(self) -> None:
         self._bids: dict[float, float] = {}
@@ -32,6 +32,7 @@ class DepthCopy:
         self._waiting: deque[DepthDelta] = deque(maxlen=WAITING)
         self._continued = False
         """Whether a delta was applied since the whole book: from then on ids must join exactly."""
+        self._sweep_at = SWEEP
         self.last_id = -1
 
     def on_snapshot(self, event: DepthSnapshot) -> None:
@@ -57,8 +58,9 @@ class DepthCopy:
         self._bids.update(event.bids)
         self._asks.update(event.asks)
         self.last_id, self._continued, self._sorted = event.last_id, True, None
-        if len(self._bids) > SWEEP or len(self._asks) > SWEEP:
+        if len(self._bids) + len(self._asks) > self._sweep_at:
             self._sweep()
+            self._sweep_at = max(SWEEP, 2 * (len(self._bids) + len(self._asks)))
 
     def _joins(self, event: DepthDelta) -> bool:
         if self._continued and event.previous_id >= 0:

@@ -71,6 +71,22 @@ def test_broken_levels_never_show() -> None:
     assert book.levels() == ((), ((5.0, 1.0),))
 
 
+def test_removed_levels_do_not_pile_up_and_a_deep_book_is_not_swept_each_time() -> None:
+    """Sweeping costs as much as the book is deep, so it must become rarer as the book grows."""
+    book = DepthCopy()
+    deep = tuple((float(price), 1.0) for price in range(1, 10_001))
+    book.on_snapshot(whole(0, bids=deep, asks=()))
+    sweeps = 0
+    for number in range(1, 20_001):
+        before = book._bids
+        book.on_delta(delta(number, number, bids=((number + 0.5, float(number % 2)),)))
+        sweeps += book._bids is not before
+    assert sweeps <= 3
+    assert len(book._bids) < 45_000
+    bids, _ = book.levels() or ((), ())
+    assert len(bids) == 20_000
+
+
 prices = st.sampled_from([1.0, 2.0, 3.0, 4.0])
 sides = st.lists(st.tuples(prices, st.sampled_from([0.0, 1.0, 2.0, math.nan])), max_size=4).map(tuple)
 moves = st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 2), sides, sides), max_size=30)
