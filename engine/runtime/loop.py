@@ -58,6 +58,7 @@ class Loop:
         self.taken = parts.taken
         self.current: Command | VenueEvent | None = None
         """The urgent event that is being taken."""
+        self._checkpoint_due = False
         self._pause = 0.0
         self.replay: dict[int, tuple[int, Command]] = {}
         """Journalled commands of a resumed run, by the seq they had."""
