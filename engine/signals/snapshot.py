@@ -75,10 +75,9 @@ class Snapshot:
         if len(labels) != len(spec.labels):
             raise ValueError(f"{name} has the labels {list(spec.labels)}, not {list(labels)}")
         slot = self._bases[name, labels] = self._slots.grow(("value", name, labels, 0, 0.0, 0.0, 0), blank(spec))
-        if spec.unit not in (Unit.ENUM, Unit.BOOL):
-            self._low[slot], self._high[slot] = spec.low, spec.high
-        else:
-            self._low[slot], self._high[slot] = 1.0, 0.0
+        numeric = spec.unit not in (Unit.ENUM, Unit.BOOL)
+        # Words and switches get a range that holds no number, so that `put` looks at them closely.
+        self._low[slot], self._high[slot] = (spec.low, spec.high) if numeric else (1.0, 0.0)
         self._max_age[slot] = 0 if spec.kind in _AGELESS else spec.max_age
         series = Series(slot, spec)
         self._slots.series[slot] = self._follows[slot] = series
@@ -271,14 +270,10 @@ class Snapshot:
     def dump(self) -> Data:
         """Return everything as JSON data; `load` makes the same snapshot of it."""
         return {
-            "now": self.now,
-            "slots": saved.dump_slots(self._slots),
-            "series": saved.dump_series(self._slots),
-            "windows": saved.dump_windows(self._followers.windows),
-            "producers": self._producers.dump(),
-            "timers": self._timers.dump(),
-            "firsts": self._firsts.dump(),
-            "unwired": sorted(self._unwired),
+            "now": self.now, "unwired": sorted(self._unwired),
+            "slots": saved.dump_slots(self._slots), "series": saved.dump_series(self._slots),
+            "windows": saved.dump_windows(self._followers.windows), "producers": self._producers.dump(),
+            "timers": self._timers.dump(), "firsts": self._firsts.dump(),
         }
 
     def load(self, data: Data) -> None:
