@@ -103,7 +103,8 @@ def _config(root: Path, read: Read, environment: Mapping[str, str], known: Prove
     findings += found
     settings = Settings()
     if SETTINGS in read.files:
-        settings, found = read_settings(read.files[SETTINGS], SETTINGS, flags.specs)
+        known_flags = None if has_errors(flags.findings) or not flags.specs else flags.specs
+        settings, found = read_settings(read.files[SETTINGS], SETTINGS, known_flags)
         findings += found
     catalogue = _catalogue(read, findings)
     rule_files = {name: data for name, data in read.files.items() if name not in (SETTINGS, FLAGS, SIGNALS, RUNBOOK)}

@@ -94,14 +94,16 @@ def _read_once(wanted: Wanted) -> Read:
 
 
 def _places(wanted: Wanted) -> Iterator[tuple[str, Path]]:
-    """Yield (name, path) of every file."""
+    """Yield (name, path) of every file, each once: a folder and a file in it may both have been asked for."""
+    seen: set[str] = set()
     yield from wanted.files.items()
     for name, folder in wanted.folders.items():
-        if not folder.is_dir():
-            yield name, folder
-            continue
-        for file in _yaml_in(folder):
-            yield str(Path(name) / file.relative_to(folder)), file
+        found = [(str(Path(name) / file.relative_to(folder)), file) for file in _yaml_in(folder)]
+        for called, file in found if folder.is_dir() else [(name, folder)]:
+            real = os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                yield called, file
 
 
 def _yaml_in(folder: Path) -> Iterator[Path]:

@@ -85,10 +85,11 @@ class Settings:
         return hashlib.sha256(self.deciding()).hexdigest()
 
 
-def read_settings(text: bytes, file: str, flags: Mapping[str, FlagSpec]) -> tuple[Settings, list[Finding]]:
+def read_settings(text: bytes, file: str, flags: Mapping[str, FlagSpec] | None) -> tuple[Settings, list[Finding]]:
     """Return the settings in a file with the bytes `text`, and all that is wrong with it. Never raises.
 
-    Where there is an error the settings are the defaults, and must not be used to run.
+    `flags` None means that they cannot be told, so no name of one is checked. Where there is
+    an error the settings are the defaults, and must not be used to run.
     """
     node, findings = read_yaml(text, file)
     if node is None:
@@ -100,7 +101,7 @@ def read_settings(text: bytes, file: str, flags: Mapping[str, FlagSpec]) -> tupl
     return (Settings() if has_errors(findings) else settings), findings
 
 
-def _settings(node: Node, flags: Mapping[str, FlagSpec], findings: list[Finding]) -> Settings:
+def _settings(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[Finding]) -> Settings:
     defaults = Settings()
     data = node.plain()
     engine, run = data.get("engine", {}), data.get("run", {})
@@ -128,7 +129,7 @@ def _floor(data: Mapping[str, Data]) -> Restraint:
     )
 
 
-def _paper(node: Node | None, flags: Mapping[str, FlagSpec], findings: list[Finding]) -> PaperSettings:
+def _paper(node: Node | None, flags: Mapping[str, FlagSpec] | None, findings: list[Finding]) -> PaperSettings:
     defaults = PaperSettings()
     if node is None:
         return defaults
@@ -143,9 +144,11 @@ def _paper(node: Node | None, flags: Mapping[str, FlagSpec], findings: list[Find
     )
 
 
-def _balance(node: Node, flags: Mapping[str, FlagSpec], findings: list[Finding]) -> Decimal | str:
+def _balance(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[Finding]) -> Decimal | str:
     if node.kind != "str":
         return Decimal(str(node.scalar))
+    if flags is None:
+        return node.text
     spec = flags.get(node.text)
     if spec is None or spec.kind is not FlagKind.NUMBER:
         near = nearest_flags(node.text, (name for name, one in flags.items() if one.kind is FlagKind.NUMBER))
