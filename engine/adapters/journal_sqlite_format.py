@@ -33,7 +33,7 @@ create table checkpoints (
 create table status (only integer primary key check (only = 1), at integer not null, json blob not null);
 """
 
-_RESUME = "then start again with --resume"
+_RESUME = "then start again, with --resume if the run had begun"
 _DAMAGED = "move the state directory away and start with a fresh one; the venue is the truth about open orders"
 
 
