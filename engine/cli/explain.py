@@ -21,7 +21,7 @@ from engine.runtime.wiring_journal import read_journal
 Record = dict[str, Any]
 """An effect or an input as the journal has it: its fields, with `n` or `seq` beside them."""
 
-_PLACE, _EMPTY = ("at", "n", "seq", "type"), ("", None, [])
+_PLACE = ("at", "n", "seq", "type")
 LAST = 12
 """How many of a rule's decisions are told."""
 
@@ -146,7 +146,8 @@ def _told(record: Record, paint: Paint) -> list[str]:
     head = f"{instant(record['at'])}  decision {record['n']}"
     if kind == "RuleMoved":
         return _moved(record, head, paint)
-    body = [(key, _word(value)) for key, value in sorted(record.items()) if key not in _PLACE and value not in _EMPTY]
+    told = {key: value for key, value in sorted(record.items()) if key not in _PLACE and value not in ("", None, [])}
+    body = [(key, _word(value)) for key, value in told.items()]
     return [f"{head}  {kind}", *columns(body, indent="      ")]
 
 

@@ -7,14 +7,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import engine
 from engine.cli import explain, flags, rules, run, status, tape, verbs
-from engine.cli.shared import INTERNAL, INVALID, Failure, show_failure
+from engine.cli.shared import INTERNAL, INVALID, Failure, print_json, show_failure
 from engine.cli.text import columns
 from engine.ports.feed import TapeError
 from engine.ports.journal import JournalError
+from engine.ruleset.diagnostics import Finding, format_text, to_json
+from engine.runtime.configured import ConfigError
+from engine.runtime.control_client import ControlError
 from engine.runtime.options import RunError
 from engine.runtime.statedir import StateError
 
@@ -26,12 +29,14 @@ _GROUPS = (run, status, explain, flags, verbs, rules, tape)
 class _FrontDoor(argparse.ArgumentParser):
     """Lists the commands one a line: what each does, and whether money can move."""
 
+    commands: Any = None
+    """The group of subcommands; argparse keeps their help only inside it."""
+
     def format_help(self) -> str:
         """Return the page that `engine --help` prints."""
         rows: list[tuple[str, ...]] = []
-        for action in self._subparsers._group_actions if self._subparsers else ():
-            for choice in action._get_subactions():
-                rows.append((choice.dest, *_halves(choice.help or "")))
+        for choice in self.commands._get_subactions() if self.commands else ():
+            rows.append((choice.dest, *_halves(choice.help or "")))
         rest = "  engine COMMAND --help tells the rest."
         return "\n".join(["A trading runbook that runs.", "", *columns(rows), "", rest, _EXITS, ""])
 
@@ -46,11 +51,12 @@ Runner = Callable[[argparse.Namespace], int]
 
 def build_parser() -> tuple[argparse.ArgumentParser, dict[str, Runner]]:
     """Return the parser, and who runs each command."""
-    parser = _FrontDoor(prog="engine", add_help=True)
+    parser = _FrontDoor(prog="engine")
     parser.add_argument("--version", action="version", version=f"engine {engine.__version__}")
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
     )
+    parser.commands = commands
     runners: dict[str, Runner] = {}
     for group in _GROUPS:
         group.add_parser(commands)
@@ -69,7 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     try:
         return runners[args.command](args)
-    except (Failure, RunError, StateError, JournalError, TapeError) as failure:
+    except ConfigError as failure:
+        _show_findings(failure.findings, args)
+        return INVALID
+    except (Failure, RunError, StateError, JournalError, TapeError, ControlError) as failure:
         place = f"{failure.place}: " if isinstance(failure, TapeError) else ""
         show_failure(place + failure.what, failure.fix, args)
         return getattr(failure, "exit_code", INVALID)
@@ -85,6 +94,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INVALID
     except Exception as failure:
         return _internal(failure, args)
+
+
+def _show_findings(findings: tuple[Finding, ...], args: argparse.Namespace) -> None:
+    if getattr(args, "format", "text") == "json":
+        print_json({"error": {"what": "the configuration has mistakes", "findings": to_json(findings)}})
+    else:
+        print(format_text(findings), file=sys.stderr)
 
 
 def _internal(failure: Exception, args: argparse.Namespace) -> int:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import Any
 
-from engine.cli.shared import add_shared
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, Failure, add_shared, home, print_json
+from engine.cli.text import Paint, colour_wanted, columns
+from engine.cli.tracing import trace_lines
+from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, to_json
+from engine.runtime.config import Config, load_config
+from engine.workbench.evaluate_snapshot import evaluate_moment
+from engine.workbench.snapshot_file import read_moment
+from engine.workbench.test import TestResult, run_tests
+
+MOST_SNAPSHOT = 16 * 1024 * 1024
+"""Bytes of a snapshot file; one larger is a mistake."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,11 +28,129 @@ def add_parser(subparsers: Any) -> None:
     test = verbs.add_parser("test", help="Run the tests that stand beside the rules.")
     weigh = verbs.add_parser("eval", help="What the rules say of one snapshot of signals.")
     for parser in (check, test, weigh):
-        parser.add_argument("paths", nargs="*", default=["rules"], metavar="PATH", help="files or folders (default: rules)")
+        parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders of rules (default: rules)")
         add_shared(parser, state=False)
-    weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags and perhaps an order, as JSON; - for stdin")
+    weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags, an order; - reads stdin")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what `args` asks and return the exit code."""
-    raise NotImplementedError(args.rules_verb)
+    # Never the environment's flags: a check that passes here must pass on every machine.
+    config = load_config(home(), {}, rules=[Path(path) for path in args.paths] or None)
+    if args.rules_verb == "check":
+        return _check(config, args)
+    if not config.usable:
+        _show(config.findings, args)
+        return INVALID
+    return _test(config, args) if args.rules_verb == "test" else _eval(config, args)
+
+
+def _check(config: Config, args: argparse.Namespace) -> int:
+    _show(config.findings, args)
+    errors, lint = _counts(config.findings)
+    if args.format == "text":
+        count = len(config.rules.rules) if config.rules is not None else 0
+        told = f"{count} rules in {len(config.rule_files)} files: fine" if not errors and not lint else ""
+        print(told or f"{errors} errors, {lint} warnings")
+    if errors or not config.usable:
+        return INVALID
+    return LINT_ONLY if lint else FINE
+
+
+def _counts(findings: tuple[Finding, ...]) -> tuple[int, int]:
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    return errors, sum(finding.severity is Severity.WARNING for finding in findings)
+
+
+def _show(findings: tuple[Finding, ...], args: argparse.Namespace) -> None:
+    if args.format == "json":
+        for finding in to_json(findings):
+            print_json(finding)
+    elif findings:
+        print(format_text(findings), file=sys.stderr if args.rules_verb != "check" else sys.stdout)
+
+
+def _test(config: Config, args: argparse.Namespace) -> int:
+    assert config.rules is not None and config.catalogue is not None
+    results = run_tests(config.rules, config.catalogue, config.flag_specs)
+    failed = [result for result in results if not result.passed]
+    if args.format == "json":
+        for result in results:
+            print_json(_result(result))
+        return CHECK_FAILED if failed else FINE
+    paint = Paint(colour_wanted(sys.stdout))
+    for result in results:
+        word = paint("ok  ", "green") if result.passed else paint("FAIL", "red")
+        print(f"{word}  {result.rule}: {result.test}")
+        for line in (result.error, *map(str, result.mismatches)):
+            if line:
+                print(f"        {line}")
+    tested = {result.rule for result in results}
+    for rule in config.rules.rules:
+        if rule.id not in tested:
+            print(f"      {rule.id} has no test")
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return CHECK_FAILED if failed else FINE
+
+
+def _result(result: TestResult) -> dict[str, Any]:
+    return {
+        "rule": result.rule, "test": result.test, "place": str(result.place), "passed": result.passed,
+        "error": result.error,
+        "mismatches": [
+            {
+                "place": str(found.place), "at_s": found.at / 1e9, "what": found.what, "expected": found.expected,
+                "actual": found.actual,
+            }
+            for found in result.mismatches
+        ],
+    }
+
+
+def _eval(config: Config, args: argparse.Namespace) -> int:
+    assert config.rules is not None and config.catalogue is not None
+    moment, findings = read_moment(_snapshot(args.snapshot), args.snapshot, config.catalogue, config.flag_specs)
+    if moment is None or has_errors(findings):
+        _show(findings, args)
+        return INVALID
+    found = evaluate_moment(moment, config.rules, config.catalogue)
+    if args.format == "json":
+        print_json(found)
+        return FINE
+    for line in _weighed(found):
+        print(line)
+    return FINE
+
+
+def _snapshot(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(MOST_SNAPSHOT)
+    path = Path(name)
+    if not path.is_file():
+        raise Failure(f"there is no snapshot {name}", 'write one: {"at": "2026-01-05T14:00:00Z", "signals": []}')
+    if path.stat().st_size > MOST_SNAPSHOT:
+        raise Failure(f"{name} is larger than 16 MiB", "a snapshot is one moment: give a smaller file")
+    return path.read_bytes()
+
+
+def _weighed(found: dict[str, Any]) -> list[str]:
+    """Return what the rules said of a snapshot as text."""
+    lines: list[str] = []
+    for row in found["rules"]:
+        reasons = f": {', '.join(row['reasons'])}" if row["reasons"] else ""
+        standing = f"now {row['now']['state']}, if held {row['if_held']['state']}"
+        lines.append(f"{row['instance']}  {row['truth']}{reasons}  ({standing})")
+        lines += trace_lines(row["trace"], indent="    ")
+    policy = found["policy"]
+    rows = [(key, _word(value)) for key, value in policy.items() if key != "order" and value not in (None, [])]
+    lines += ["", "policy, if this lasts", *columns(rows)]
+    if "order" in policy:
+        rows = [(key, _word(value)) for key, value in policy["order"].items() if value not in (None, [])]
+        lines += ["for this order", *columns(rows)]
+    return lines
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -11,10 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.cli.shared import CHECK_FAILED, FINE, INVALID, add_shared, called_as, print_json, state_dir, state_flag
+from engine.cli.shared import (
+    CHECK_FAILED,
+    FINE,
+    INVALID,
+    add_shared,
+    called_as,
+    home,
+    print_json,
+    state_dir,
+    state_flag,
+)
 from engine.cli.status import Page, restraint_lines
 from engine.runtime.control_client import NoEngine, call
 from engine.runtime.offline import journal_command
+from engine.runtime.wiring import system_clock
 
 
 def add_parser(subparsers: Any) -> None:
@@ -59,7 +70,8 @@ def done_by(where: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return call(where, request)
     except NoEngine:
-        return journal_command(where, request)
+        reply: dict[str, Any] = journal_command(where, request, root=home(), now=system_clock().now())
+        return reply
 
 
 def answer_lines(reply: Mapping[str, Any], page: Page) -> list[str]:

@@ -1,6 +1,8 @@
-"""Commands while no engine runs: journalled under the lock, obeyed by the next start.
+"""Commands and questions while no engine runs, answered from what the last one left.
 
 The lock is the proof that nobody runs: whoever holds it may write where an engine would.
+A run that is over takes a command at once, in the state it ended with. One that was cut
+short has it journalled, and obeys it when it goes on.
 """
 
 from __future__ import annotations
@@ -11,18 +13,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.model.codec import Data
-from engine.model.events import HaltCommand
+from engine.core.checkpoint import dump_state, load_state
+from engine.core.report import status
+from engine.core.state import State
+from engine.core.step import step
+from engine.model.codec import Data, canonical
+from engine.model.effects import CommandAnswered
+from engine.model.events import Command, HaltCommand, Input
+from engine.ports.journal import Checkpoint, Journal, JournalReader
+from engine.runtime.configured import journalled_config
 from engine.runtime.control_protocol import BadRequest, failure, to_command
 from engine.runtime.control_server import user_name
+from engine.runtime.record import Record
+from engine.runtime.saved import Standing, unpack
 from engine.runtime.statedir import JOURNAL, StateDir
+from engine.runtime.wiring import build_state
 from engine.runtime.wiring_journal import open_journal
 
 
-def journal_command(where: Path, request: Mapping[str, Any], *, now: int) -> Data:
-    """Journal `request` in the state directory `where` and return a reply like a running engine's.
+def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now: int) -> Data:
+    """Have `request` done in the state directory `where` and return a reply like a running engine's.
 
-    `now` (ns, wall) only marks the lock. StateError and JournalError as opening says.
+    `root` is where the configuration lies; `now` (ns, wall) only marks the lock. StateError
+    and JournalError as opening says.
     """
     if not (where / JOURNAL).exists():
         return failure(f"no engine has run in {where}, so there is nobody to tell", "give its --state DIR")
@@ -35,12 +48,51 @@ def journal_command(where: Path, request: Mapping[str, Any], *, now: int) -> Dat
     with StateDir.acquire(where, now=now) as held:
         journal = open_journal(held.path)
         try:
-            tail = journal.tail()
-            # The engine's own time, not the wall's: on a tape the two are years apart.
-            journal.append_input(tail.seq + 1, tail.at, command)
-            journal.commit(durable=True)
-            status = journal.get_status()
+            return {"ok": True, **_take(journal, command, root)}
         finally:
             journal.close()
-    text = "journalled; no engine is running, so it is obeyed when one goes on: `engine run --resume`"
-    return {"ok": True, "accepted": True, "text": text, "status": status}
+
+
+def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Data] | None:
+    """Return the state of the newest checkpoint, where the run stood then, and its data; None before the first."""
+    found = journal.last_checkpoint().checkpoint
+    if found is None:
+        return None
+    standing, data = unpack(found)
+    _, config = journalled_config(journal, root)
+    assert config.rules is not None and config.catalogue is not None, "a journalled configuration is usable"
+    known: Mapping[str, Any] = journal.get_status() or {}
+    unwired = frozenset(name for _, names in known.get("unwired", ()) for name in str(names).split(", "))
+    state = build_state(config, config.rules, config.catalogue, unwired, standing.at)
+    load_state(state, data["core"])
+    return state, standing, data
+
+
+def _take(journal: Journal, command: Command, root: Path) -> Data:
+    tail = journal.tail()
+    last = last_state(journal, root)
+    if last is None or not last[1].ended or last[1].seq != tail.seq:
+        # The engine's own time, not the wall's: on a tape the two are years apart.
+        journal.append_input(tail.seq + 1, tail.at, command)
+        journal.commit(durable=True)
+        text = "journalled; no engine is running, so it is obeyed when this run goes on: `engine run --resume`"
+        return {"accepted": True, "text": text, "status": journal.get_status()}
+    return _step(journal, command, *last)
+
+
+def _step(journal: Journal, command: Command, state: State, standing: Standing, data: Data) -> Data:
+    """Take `command` as the last input of a run that is over, and keep the state it leaves."""
+    record = Record(journal)
+    record.continue_from(standing.effect_n, standing.digest)
+    seq, at = standing.seq + 1, max(standing.at, state.at)
+    record.input(seq, at, command)
+    effects = step(state, Input(seq, at, command)).effects
+    record.effects(seq, at, effects)
+    shown = {**(journal.get_status() or {}), **status(state), "running": False}
+    journal.put_status(shown)
+    payload = canonical({**data, "digest": record.digest.hex(), "core": dump_state(state)})
+    journal.write_checkpoint(Checkpoint(seq=seq, at=at, effect_n=record.n, payload=payload))
+    answer = next((effect for effect in effects if isinstance(effect, CommandAnswered)), None)
+    if answer is None:
+        return {"accepted": True, "text": "done", "status": shown}
+    return {"accepted": answer.accepted, "text": answer.text, "status": shown}

@@ -132,6 +132,7 @@ def _setting(asked: _Asked, config: Config, start: Start | None, standing: Stand
         provenance={
             "venue": asked.options.venue, "tape": asked.tape.header.name, "generation": 1,
             "rules_digest": wired.rules_digest, "commit": known.commit, "dirty": known.dirty,
+            "unwired": [list(item) for item in wired.unwired],
         },
     )
 
