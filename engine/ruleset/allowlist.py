@@ -51,12 +51,14 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _WITH_UNIT = re.compile(r"([0-9.]+)([A-Za-z]+)", re.ASCII)
 _INSTEAD = {
-    "&&": "write `and`", "||": "write `or`", "&": "write `and`", "|": "write `or`", "!": "write `not`", "=<": "write <=",
+    "&&": "write `and`", "||": "write `or`", "&": "write `and`", "|": "write `or`", "!": "write `not`",
+    "=<": "write <=",
     "=>": "write >=", "<>": "write !=", "**": "write the product out", "//": "divide with /", ":=": "write ==",
     "%": "give the number alone: its unit comes from the signal or flag it is compared with",
     ".": "a rule cannot look inside things; name a signal of the catalogue",
     "[": "write a function such as avg_over(signal, \"5m\")", "]": "write a function such as avg_over(signal, \"5m\")",
-    "{": "labels are arguments: avg_over(signal, \"5m\", venue=\"paper\")", "}": "labels are arguments: venue=\"paper\"",
+    "{": "labels are arguments: avg_over(signal, \"5m\", venue=\"paper\")",
+    "}": "labels are arguments: venue=\"paper\"",
     "#": "put the comment on a line of its own outside the expression", "'": "close the quote", '"': "close the quote",
     "\\": "remove it", ";": "write one condition; join two with `and`", "^": "write the product out",
 }
@@ -103,6 +105,19 @@ def segment(text: str, node: ast.expr) -> str:
     if node.end_lineno is None or node.end_col_offset is None:
         return text[start:]
     return text[start:_offset(text, node.end_lineno, node.end_col_offset)]
+
+
+def bare(text: str) -> str:
+    """Return `text` without one pair of parentheses around all of it."""
+    inner = text.strip()
+    if not (inner.startswith("(") and inner.endswith(")")):
+        return inner
+    depth = 0
+    for index, char in enumerate(inner):
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if depth == 0 and index < len(inner) - 1:
+            return inner
+    return inner[1:-1]
 
 
 def _offset(text: str, line: int, column: int) -> int:
@@ -165,7 +180,8 @@ def _check_text(text: str) -> Iterator[Problem]:
     )
     if foreign is not None:
         yield Problem(
-            foreign, "expr-character", f"U+{ord(text[foreign]):04X} is not plain ASCII", "retype the word on this keyboard",
+            foreign, "expr-character", f"U+{ord(text[foreign]):04X} is not plain ASCII",
+            "retype the word on this keyboard",
         )
         return
     tokens = [Token(match.lastgroup or "", match[0], match.start()) for match in _TOKEN.finditer(text)]

@@ -100,5 +100,6 @@ def flag_worth(spec: FlagSpec, period: int) -> int | None:
 
 def _no_period(node: Node, what: str) -> Finding:
     return node.finding(
-        "rule-duration", f"{what} counts windows, but the first signal of `expr` has no period", "write a duration such as 90s",
+        "rule-duration", f"{what} counts windows, but the first signal of `expr` has no period",
+        "write a duration such as 90s",
     )

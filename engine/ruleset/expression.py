@@ -206,9 +206,9 @@ class Binder:
             return None
         text = allowlist.segment(self._bound.text, original)
         if scaled[1].unit.value == "ratio":
-            fix = f"write {into.value}({_bare(text)})"
+            fix = f"write {into.value}({allowlist.bare(text)})"
         else:
-            fix = f"leave it in {scaled[1].unit.value}, and put pct(...) or bps(...) around the ratio it is compared with"
+            fix = f"leave it in {scaled[1].unit.value}, and put pct(...) or bps(...) around the ratio beside it"
         self._bound.say(
             node, "unit-restated", f"this factor turns {scaled[1].unit.value} into {into.value} by hand", fix,
         )
@@ -244,7 +244,8 @@ class Binder:
             say(parts[0] if ours.what == "bool" else parts[1], "expr-type", "a condition is not compared with anything",
                 "write it alone, or `not` before it")
         elif "number" in (ours.what, theirs.what):
-            say(parts[1], "expr-type", f"{ours} is compared with {theirs}", "compare numbers with numbers, words with words")
+            message = f"{ours} is compared with {theirs}"
+            say(parts[1], "expr-type", message, "compare numbers with numbers, words with words")
         elif not isinstance(operator, _EQUALITY):
             say(parts[1], "expr-type", "words have no order", "use == or !=")
         else:
@@ -257,7 +258,7 @@ class Binder:
             fix = error.fix
             for part, found in zip(parts, (ours, theirs), strict=True):
                 if found.unit is not None and found.unit.value == "ratio" and fix.startswith("write "):
-                    fix = f"write {fix.split('(')[0][6:]}({_bare(allowlist.segment(self._bound.text, part))})"
+                    fix = f"write {fix.split('(')[0][6:]}({allowlist.bare(allowlist.segment(self._bound.text, part))})"
             self._bound.say(parts[1], "unit-mismatch", f"compares {ours} with {theirs}", fix)
 
     def _check_words(self, parts: tuple[ast.expr, ast.expr], ours: Type, theirs: Type) -> None:
@@ -288,16 +289,3 @@ class Binder:
         except UnitError as error:
             self._bound.say(node.orelse, "unit-mismatch", str(error), error.fix)
             return tree, ANY
-
-
-def _bare(text: str) -> str:
-    """Return `text` without one pair of parentheses around all of it."""
-    inner = text.strip()
-    if not (inner.startswith("(") and inner.endswith(")")):
-        return inner
-    depth = 0
-    for index, char in enumerate(inner):
-        depth += {"(": 1, ")": -1}.get(char, 0)
-        if depth == 0 and index < len(inner) - 1:
-            return inner
-    return inner[1:-1]

@@ -58,7 +58,7 @@ def load_rules(
             parsed.extend(parse_file(root, world, findings))
     _check_ids(parsed, findings)
     specs = sorted((one.spec for one in parsed if one.spec is not None), key=lambda spec: spec.id)
-    lint([one for one in parsed if one.spec is not None], world, findings, whole=not has_errors(findings))
+    lint(parsed, world, findings)
     settled = settle(findings)
     if has_errors(settled):
         return Loaded(rules=None, findings=settled)
@@ -78,7 +78,8 @@ def _check_ids(parsed: list[Parsed], findings: list[Finding]) -> None:
         first = taken.setdefault(folded, at)
         if first is not at:
             findings.append(at.finding(
-                "rule-duplicate-id", f"the id {one.rule_id} is taken, in {first.place}", "give one of the two another id",
+                "rule-duplicate-id", f"the id {one.rule_id} is taken, in {first.place}",
+                "give one of the two another id",
             ))
     _check_former(parsed, taken, findings)
 
@@ -95,13 +96,15 @@ def _check_former(parsed: list[Parsed], taken: Mapping[str, Node], findings: lis
                 ))
             elif former.setdefault(item.text.lower(), item) is not item:
                 findings.append(item.finding(
-                    "rule-duplicate-id", f"two rules were formerly {item.text}", "keep it with the one that takes its latches",
+                    "rule-duplicate-id", f"two rules were formerly {item.text}",
+                    "keep it with the one that takes its latches",
                 ))
 
 
 def _deciding(one: Parsed) -> dict[str, Data]:
     """Return what a rule says, spelled one way: neither layout nor file nor tests, which decide nothing."""
-    data: dict[str, Data] = {key: _numbers(value) for key, value in one.node.plain().items() if key not in _NOT_DECIDING}
+    said = one.node.plain()
+    data: dict[str, Data] = {key: _numbers(value) for key, value in said.items() if key not in _NOT_DECIDING}
     for key in _EXPRESSIONS:
         if isinstance(data.get(key), str):
             data[key] = ast.unparse(ast.parse(f"({data[key]}\n)", mode="eval").body)

@@ -54,7 +54,8 @@ def _releases(escape: Escape, node: Node | None, spec: RuleSpec) -> Finding | No
     if escape.push <= 0:
         return node.finding(
             "polarity-releases",
-            f"{escape.ref.reads}({name}) can make this false when {name} falls silent: doubt must not release", _turn(escape),
+            f"{escape.ref.reads}({name}) can make this false when {name} falls silent: doubt must not release",
+            _turn(escape),
             offset=offset,
         )
     if spec.action is not None:
@@ -78,7 +79,8 @@ def _grants(escape: Escape, node: Node | None, key: str) -> Finding | None:
     does = "grant" if key == "allow_expr" else "clear"
     name = escape.ref.signal
     return node.finding(
-        f"polarity-{does}s", f"{escape.ref.reads}({name}) can make this true when {name} falls silent: doubt must not {does}",
+        f"polarity-{does}s",
+        f"{escape.ref.reads}({name}) can make this true when {name} falls silent: doubt must not {does}",
         _turn(escape), offset=offset_of(node.text, escape.at),
     )
 
@@ -86,9 +88,9 @@ def _grants(escape: Escape, node: Node | None, key: str) -> Finding | None:
 def _turn(escape: Escape) -> str:
     name = escape.ref.signal
     return {
-        "absent": f"turn it round (`absent({name})` or `not absent({name})`), or leave it out: doubt is handled by itself",
+        "absent": f"turn it round (`absent({name})` or `not absent({name})`), or leave it out",
         "fresh": f"turn it round (`fresh({name}, ...)` or `not fresh({name}, ...)`), or leave it out",
-        "age": f"turn the comparison of age({name}) round, or leave it out: doubt is handled by itself",
+        "age": f"turn the comparison of age({name}) round, or leave it out",
     }[escape.ref.reads]
 
 
@@ -105,7 +107,8 @@ def _check_by(spec: RuleSpec, node: Node, world: World, findings: list[Finding])
     for item in by.items:
         if item.kind == "str" and item.text not in taken:
             findings.append(item.finding(
-                "rule-unused-label", f"nothing that the rule reads is labelled by {item.text}: it would never have an instance",
+                "rule-unused-label",
+                f"nothing that the rule reads is labelled by {item.text}: it would never have an instance",
                 f"remove {item.text} from `by`",
             ))
 
@@ -146,7 +149,8 @@ def _check_notice(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:
     stray = next((offset for offset, char in enumerate(rest) if char in "{}"), None)
     if stray is not None:
         findings.append(text.finding(
-            "rule-notice", "a brace that belongs to no placeholder", "write {signal} or {signal:.4f}, or leave braces out",
+            "rule-notice", "a brace that belongs to no placeholder",
+            "write {signal} or {signal:.4f}, or leave braces out",
             offset=stray,
         ))
     for match in _PLACEHOLDER.finditer(text.text):
@@ -158,7 +162,8 @@ def _check_notice(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:
             ))
         elif match[2] is not None and not _FORMAT.fullmatch(match[2]):
             findings.append(text.finding(
-                "rule-notice", f"`{match[2]}` is no number format", "write one such as .4f, .2f or ,.0f", offset=match.start(2),
+                "rule-notice", f"`{match[2]}` is no number format", "write one such as .4f, .2f or ,.0f",
+                offset=match.start(2),
             ))
 
 

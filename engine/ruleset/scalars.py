@@ -114,7 +114,7 @@ def _number_trap(text: str) -> tuple[str, str, str] | None:
         return "yaml-number", f"`{text}` is not a finite number", "write a number"
     digits = text.lstrip("+-")
     if _INT.fullmatch(text) and (len(digits) > 16 or int(text) > LARGEST_INTEGER or int(text) < -LARGEST_INTEGER):
-        return "yaml-number", f"{quoted(text)} is larger than 2^53, so it cannot be held exactly", "write a smaller number"
+        return "yaml-number", f"{quoted(text)} is larger than 2^53, too large to be exact", "write a smaller number"
     if _FLOAT.fullmatch(text) and not math.isfinite(float(text)):
         return "yaml-number", f"{quoted(text)} is too large for a number", "write a smaller number"
     return None
@@ -124,7 +124,8 @@ def _check_escapes(node: Node, findings: list[Finding]) -> None:
     found = _UNSEEN.search(node.text)
     if found is not None:
         findings.append(node.finding(
-            "yaml-escape", f"the escape makes {named(found[0])}", "write characters that can be seen", offset=found.start(),
+            "yaml-escape", f"the escape makes {named(found[0])}", "write characters that can be seen",
+            offset=found.start(),
         ))
         node.kind = "broken"
 

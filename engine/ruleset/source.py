@@ -55,7 +55,9 @@ def read_yaml(text: bytes, file: str) -> tuple[Node | None, list[Finding]]:
     return _top(builder, source, findings), findings
 
 
-def _at(source: Source, line: int, column: int, code: str, message: str, fix: str = "") -> Finding:
+def _at(source: Source, line: int, column: int, *words: str) -> Finding:
+    """Return an error; `words` are its code, message and fix."""
+    code, message, fix = words
     return Finding(
         file=source.file, line=line, column=column, code=code, severity=Severity.ERROR, message=message, fix=fix,
         source_line=source.line(line),
@@ -67,7 +69,8 @@ def _top(builder: _Builder, source: Source, findings: list[Finding]) -> Node | N
     if root is None or root.kind == "null" and not root.text:
         if not has_errors(findings):
             findings.append(_at(
-                source, 1, 1, "yaml-empty", "the file holds nothing", "write `version: 1` and its content, or remove it",
+                source, 1, 1, "yaml-empty", "the file holds nothing",
+                "write `version: 1` and its content, or remove it",
             ))
         return None
     if root.kind != "map":
@@ -125,7 +128,8 @@ def _clean(text: str, file: str, findings: list[Finding]) -> Source:
     if directive is not None:
         line = len(re.split(r"\r\n|\n|\r", text[:directive.start(1)]))
         findings.append(_at(
-            source, line, 1, "yaml-directive", f"a YAML directive ({directive[1].split()[0]}) changes how a file is read",
+            source, line, 1, "yaml-directive",
+            f"a YAML directive ({directive[1].split()[0]}) changes how a file is read",
             "remove the line: the file is YAML 1.2",
         ))
         text = text[:directive.start(1)] + "#" + text[directive.start(1) + 1:]
@@ -205,7 +209,8 @@ class _Builder:
             self._open.append((node, None))
             if len(self._open) > DEEPEST:
                 self._say(
-                    event, "yaml-too-deep", f"nested more than {DEEPEST} levels deep", "flatten it: no file here needs this",
+                    event, "yaml-too-deep", f"nested more than {DEEPEST} levels deep",
+                    "flatten it: no file here needs this",
                 )
                 return False
         return True
@@ -233,7 +238,8 @@ class _Builder:
         first = parent.entries.get(node.text)
         if first is not None:
             self._findings.append(node.finding(
-                "yaml-duplicate-key", f"the key {scalars.quoted(node.text)} stands here twice, first in line {first[0].line}",
+                "yaml-duplicate-key",
+                f"the key {scalars.quoted(node.text)} stands here twice, first in line {first[0].line}",
                 "keep one of the two",
             ))
         return node

@@ -170,14 +170,16 @@ def _samples(value: Node, spec: SignalSpec, findings: list[Finding]) -> tuple[Te
         word, star, count = token[0].partition("*")
         if star and not (count.isascii() and count.isdigit() and 1 <= len(count) <= 5 and int(count)):
             findings.append(value.finding(
-                "test-sample", f"`{token[0]}` does not say how many", f"write {word}*3 for three samples", offset=token.start(),
+                "test-sample", f"`{token[0]}` does not say how many", f"write {word}*3 for three samples",
+                offset=token.start(),
             ))
             continue
         sample = _sample(word, spec)
         if sample is None:
             what = f"one of {', '.join(spec.values)}" if spec.values else "a number"
             findings.append(value.finding(
-                "test-sample", f"`{word}` is no sample of {spec.name}", f"write {what}, or _ stale nan", offset=token.start(),
+                "test-sample", f"`{word}` is no sample of {spec.name}", f"write {what}, or _ stale nan",
+                offset=token.start(),
             ))
             continue
         samples.extend([sample] * (int(count) if star else 1))

@@ -90,7 +90,8 @@ def product(left: Unit | None, right: Unit | None) -> Unit | None:
     if right in _PURE:
         return left
     raise UnitError(
-        f"{left.value} times {right.value} has no unit that a rule could compare", "multiply by a plain number or a ratio",
+        f"{left.value} times {right.value} has no unit that a rule could compare",
+        "multiply by a plain number or a ratio",
     )
 
 
@@ -109,7 +110,7 @@ def quotient(left: Unit | None, right: Unit | None) -> Unit | None:
 
 
 def restated(unit: Unit | None, factor: float, *, divides: bool) -> Unit | None:
-    """Return the unit that multiplying (or dividing) by `factor` would turn `unit` into, or None where it just scales."""
+    """Return the unit that multiplying (or dividing) by `factor` makes of `unit`, or None where it just scales."""
     if unit is None or factor == 0:
         return None
     times = 1 / factor if divides else factor

@@ -103,7 +103,7 @@ def _switched_off(spec: RuleSpec, values: Mapping[str, FlagValue]) -> str:
 class _Run:
     """One test on its way. `play` returns why it proves nothing, or an empty string."""
 
-    def __init__(  # noqa: PLR0913 - a test is made of all of these
+    def __init__(
         self, spec: RuleSpec, test: RuleTest, rules: RuleSet, catalogue: Catalogue, flags: Mapping[str, FlagValue]
     ) -> None:
         self._spec = spec
@@ -118,7 +118,8 @@ class _Run:
         series = [(one, self._labels_of(one)) for one in self._test.series]
         for one, labels in series:
             if labels is None:
-                return f"{one.place}: {one.signal} is read with several labels: write which, {one.signal}{{label=value}}"
+                wanted = f"{one.signal}{{label=value}}"
+                return f"{one.place}: {one.signal} is read with several labels: write which, {wanted}"
         self._turn_producers_on()
         feeds = [(one, labels) for one, labels in series if labels is not None]
         samples = {instant for one, _ in feeds for instant in range(len(one.samples))}
