@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.cli.shared import FINE, Failure, add_shared, print_json, state_dir
+from engine.cli.shared import FINE, Failure, add_shared, home, print_json, state_dir
 from engine.cli.text import Paint, columns, instant
 from engine.cli.tracing import trace_lines
 from engine.model.time import parse_instant
 from engine.ports.journal import About, JournalledEffect, JournalReader
+from engine.runtime.offline import last_state
 from engine.runtime.wiring_journal import read_journal
 
 Record = dict[str, Any]
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     reader = read_journal(state_dir(args))
     try:
         found = explained(reader, args.what, until)
+        if until is None and found["what"] != "level":
+            found["standing"] = _standing(reader, args.what)
     finally:
         reader.close()
     if args.format == "json":
@@ -70,7 +73,8 @@ def explained(reader: JournalReader, what: str, until: int | None) -> dict[str, 
     rule = what.split("[")[0].split("/")[0]
     if not what:
         return {"what": "level", **told, "policy": policy, "decisions": _binding(reader, policy, until)}
-    decisions = _of_instance(_effects(reader.effects_about(About(rule=rule, until=until, newest=4 * LAST))), what)
+    about_rule = _effects(reader.effects_about(About(rule=rule, until=until, newest=8 * LAST)))
+    decisions = _of_instance([record for record in about_rule if record["type"] != "PolicyChanged"], what)
     if decisions:
         return {"what": what, **told, "policy": policy, "decisions": decisions[-LAST:]}
     about = About(client_id=what, until=until)
@@ -100,8 +104,20 @@ def _binding(reader: JournalReader, policy: list[Record], until: int | None) -> 
     moves: list[Record] = []
     for instance in policy[-1]["binding"] if policy else ():
         rule = str(instance).split("[")[0]
-        moves += _of_instance(_effects(reader.effects_about(About(rule=rule, until=until, newest=LAST))), instance)[-1:]
+        about = _effects(reader.effects_about(About(rule=rule, until=until, newest=8 * LAST)))
+        moves += _of_instance([record for record in about if record["type"] == "RuleMoved"], instance)[-1:]
     return moves
+
+
+def _standing(reader: JournalReader, what: str) -> list[Record]:
+    """Return how the rule stood at the newest checkpoint, with the value of every part of its expression."""
+    last = last_state(reader, home())
+    if last is None:
+        return []
+    state = last[0]
+    instance = what.split("/")[0] if "[" in what else None
+    rule = what.split("[")[0].split("/")[0]
+    return [{"at": state.at, **found} for found in state.book.explain(state.at, rule, instance)]
 
 
 def _of_instance(records: list[Record], what: str) -> list[Record]:
@@ -126,6 +142,8 @@ def lines(found: Mapping[str, Any], paint: Paint | None = None) -> list[str]:
     out = [paint(_title(found), "bold")]
     for record in found["decisions"]:
         out += ["", *_told(record, paint)]
+    for record in found.get("standing") or ():
+        out += ["", *_stands(record, paint)]
     for record in found.get("answers") or ():
         out.append(f"  {instant(record['at'])}  input {record['seq']}: {record.get('type')}{_short(record)}")
     if found["policy"]:
@@ -160,7 +178,18 @@ def _moved(record: Record, head: str, paint: Paint) -> list[str]:
         rows.append(("episode", str(record["episode"])))
     rows.append(("rule", record["source"]))
     moved = paint(f"{record['instance']}: {record['before']} > {record['after']}", "yellow")
-    return [f"{head}  {moved}", *columns(rows, indent="      "), *trace_lines(record.get("trace"), indent="      ")]
+    return [f"{head}  {moved}", *columns(rows, indent="      ")]
+
+
+def _stands(record: Record, paint: Paint) -> list[str]:
+    head = f"{instant(record['at'])}  {paint(record['instance'], 'bold')} stands {record['state']}, {record['truth']}"
+    lines = [head + (f": {', '.join(record['reasons'])}" if record["reasons"] else "")]
+    lines += trace_lines(record["trace"], indent="      ")
+    if record.get("clear_trace"):
+        lines += ["      clears when", *trace_lines(record["clear_trace"], indent="      ")]
+    if not record["guarding"]:
+        lines.append(f"      not guarding: {record['why_not']}")
+    return [*lines, f"      rule  {record['source']}"]
 
 
 def _short(record: Record) -> str:

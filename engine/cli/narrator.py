@@ -39,7 +39,7 @@ class Narrator:
         self._progress = Progress(1)
         self._chapter = 0
         self._counted: Counter[str] = Counter()
-        self._last = ""
+        self._told: set[tuple[str, str, str]] = set()
 
     def start(self, info: RunInfo) -> None:
         """Say what this run is and that no money can move."""
@@ -72,11 +72,13 @@ class Narrator:
             self._counted[found] += 1
             return 0.0
         self._open_chapters(found.at)
-        text = self._line(found)
-        if text == self._last:
-            return 0.0
-        self._last = text
-        self._print(text)
+        if found.again:
+            key = (found.who, found.state, found.effect)
+            if key in self._told:
+                self._counted[found.again] += 1
+                return 0.0
+            self._told.add(key)
+        self._print(self._line(found))
         return self._wait(found.wait_s)
 
     def progress(self, at: int, events: int) -> None:
@@ -99,6 +101,7 @@ class Narrator:
         while self._chapter < len(chapters) and chapters[self._chapter].start <= at:
             chapter = chapters[self._chapter]
             self._chapter += 1
+            self._told.clear()
             self._print("")
             self._print(self._paint(f"{clock(chapter.start)}  {chapter.name}", "bold"))
 

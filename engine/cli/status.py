@@ -98,7 +98,9 @@ def restraint_lines(status: Status, page: Page) -> list[str]:
         lines.append(f"  {who}: {held['restraint']} ({held['because']}{number_of}){since}")
         clear = held.get("clear_with") or ""
         ends = held.get("ends") or ""
-        lines.append(f"      ends: {ends}" if not clear else f"      ends: {ends}; type: {_pasted(clear, page)}")
+        told = [f"ends: {ends}"] if ends and ends != clear else []
+        told += [f"type: {_pasted(clear, page)}"] if clear else []
+        lines.append(f"      {'; '.join(told)}")
     return lines
 
 

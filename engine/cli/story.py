@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,8 +40,14 @@ class Line:
     effect: str
     colour: str
     wait_s: float
+    again: str = ""
+    """What a repetition for the same `who`, `state` and `effect` is counted as; empty if each is told."""
 
 
+_ARGUMENTS = re.compile(r",[^()]*\)")
+"""The window and labels of a function: in a story its name and its signal say enough."""
+_BY_RULE = "allowed what the rule lets through, asked "
+_TRAILED = "trailed"
 _STATE_COLOURS = {
     "firing": "red", "held": "yellow", "pending": "yellow", "clearing": "cyan", "cooldown": "cyan", "inactive": "green",
 }
@@ -52,8 +59,9 @@ def told(effect: Effect) -> Line | str | None:
 
 
 def _moved(effect: RuleMoved) -> Line:
-    read = ", ".join(f"{name} = {value}" for name, value in effect.inputs)
-    why = f"{effect.why}: {read}" if read and read not in effect.why else effect.why
+    read = ", ".join(f"{_ARGUMENTS.sub(')', name)} = {value}" for name, value in effect.inputs)
+    # Doubt already names what it is about; what is known of the rest would only hide it.
+    why = effect.why if not read or effect.why.startswith("unknown") else f"{effect.why}: {read}"
     colour = _STATE_COLOURS.get(effect.after, "yellow")
     return Line(effect.at, effect.instance, f"{effect.before} > {effect.after}", why, effect.restrains, colour, 0.5)
 
@@ -101,11 +109,14 @@ def _refused(effect: OrderRefused) -> Line:
     who = effect.rules[0] if effect.rules else f"refused {effect.reason}"
     wish = f"no {effect.intent.value.lower()} of {effect.symbol}"
     state = "refused" if effect.reason == who else f"refused ({effect.reason})"
-    return Line(effect.at, who, state, effect.detail, wish, "yellow", 0.25)
+    why = effect.detail.removeprefix(f"{who}: {_BY_RULE}")
+    return Line(effect.at, who, state, why, wish, "yellow", 0.25, again="refusals of the same kind")
 
 
 def _planned(effect: PlanMade) -> Line:
-    return Line(effect.at, effect.strategy, effect.state, effect.text, "", "cyan", 0.4)
+    who = f"{effect.strategy} {effect.symbol}"
+    again = "further rises of a stop" if effect.state == _TRAILED else ""
+    return Line(effect.at, who, effect.state, effect.text, "", "cyan", 0.3, again=again)
 
 
 def _target(effect: TargetOpened) -> Line:

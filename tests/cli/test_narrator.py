@@ -36,7 +36,7 @@ Runbook Engine · paper venue, no keys, nothing leaves this machine
 18:00:00  guard.depeg.usdt              inactive > held      unknown: missing(peg_usdt_usd)                          => level halted
 18:00:00  policy                        stricter             by guard.depeg.usdt                                     => level halted
 18:00:01  policy                        looser               nothing restrains                                       => level normal
-18:01:00  event_breakout                armed                Nova is listed
+18:01:00  event_breakout NOVAUSDT       armed                Nova is listed
 18:01:00  order rb-1-1                  ENTRY                NOVAUSDT/1/entry                                        => buy 416.6 NOVAUSDT market near 2.40012
 18:02:00  entry.late_chase              refused              allowed 500, asked 740                                  => no entry of RUSHUSDT
 
