@@ -45,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
     reader = read_journal(state_dir(args))
     try:
         found = explained(reader, args.what, until)
-        if until is None and found["what"] != "level":
-            found["standing"] = _standing(reader, args.what)
     finally:
         reader.close()
     if args.format == "json":
@@ -75,8 +73,10 @@ def explained(reader: JournalReader, what: str, until: int | None) -> dict[str, 
         return {"what": "level", **told, "policy": policy, "decisions": _binding(reader, policy, until)}
     about_rule = _effects(reader.effects_about(About(rule=rule, until=until, newest=8 * LAST)))
     decisions = _of_instance([record for record in about_rule if record["type"] != "PolicyChanged"], what)
-    if decisions:
-        return {"what": what, **told, "policy": policy, "decisions": decisions[-LAST:]}
+    rules, standing = _standing(reader, what) if until is None else ([], [])
+    if decisions or rules:
+        found = {"what": what, "rules": rules, "standing": standing, "policy": policy}
+        return {**found, **told, "decisions": decisions[-LAST:]}
     about = About(client_id=what, until=until)
     orders = _effects(reader.effects_about(about))
     if not orders:
@@ -86,7 +86,7 @@ def explained(reader: JournalReader, what: str, until: int | None) -> dict[str, 
     if not orders and not answers:
         raise Failure(
             f"the journal knows no rule, order or symbol {what!r}" + (" until then" if until else ""),
-            "`engine status` names the rules that restrain; `engine rules check rules` lists nothing where all is well",
+            "give a rule's id as in rules/, a client id, a symbol, or nothing at all for the level",
         )
     then = policy
     if orders:
@@ -109,15 +109,23 @@ def _binding(reader: JournalReader, policy: list[Record], until: int | None) -> 
     return moves
 
 
-def _standing(reader: JournalReader, what: str) -> list[Record]:
-    """Return how the rule stood at the newest checkpoint, with the value of every part of its expression."""
+def _standing(reader: JournalReader, what: str) -> tuple[list[Record], list[Record]]:
+    """Return the rule, and how it stood at the newest checkpoint with the value of every part of its expression."""
     last = last_state(reader, home())
     if last is None:
-        return []
+        return [], []
     state = last[0]
     instance = what.split("/")[0] if "[" in what else None
     rule = what.split("[")[0].split("/")[0]
-    return [{"at": state.at, **found} for found in state.book.explain(state.at, rule, instance)]
+    rules: list[Record] = [
+        {
+            "id": spec.id, "kind": spec.kind.value, "summary": spec.summary, "expr": " ".join(spec.expr.text.split()),
+            "source": f"{spec.place.file}:{spec.place.line}", "runbook": spec.runbook,
+        }
+        for spec in state.book.rules.rules
+        if spec.id == rule
+    ]
+    return rules, [{"at": state.at, **found} for found in state.book.explain(state.at, rule, instance)]
 
 
 def _of_instance(records: list[Record], what: str) -> list[Record]:
@@ -140,6 +148,8 @@ def lines(found: Mapping[str, Any], paint: Paint | None = None) -> list[str]:
     """Return what `explained` found as text."""
     paint = paint or Paint(enabled=False)
     out = [paint(_title(found), "bold")]
+    for rule in found.get("rules") or ():
+        out += columns([(key, rule[key]) for key in ("summary", "kind", "expr", "source", "runbook")])
     for record in found["decisions"]:
         out += ["", *_told(record, paint)]
     for record in found.get("standing") or ():
