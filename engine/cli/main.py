@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import engine
 from engine.cli import explain, flags, rules, run, status, tape, verbs
@@ -49,8 +49,18 @@ def _halves(text: str) -> tuple[str, ...]:
 Runner = Callable[[argparse.Namespace], int]
 
 
-def build_parser() -> tuple[argparse.ArgumentParser, dict[str, Runner]]:
-    """Return the parser, and who runs each command."""
+class Group(Protocol):
+    """A module of commands: it adds their parsers and runs any of them."""
+
+    def add_parser(self, subparsers: Any, /) -> None:
+        """Add the group's commands."""
+
+    def run(self, args: argparse.Namespace, /) -> int:
+        """Run one of them and return its exit code."""
+
+
+def build_parser(groups: Sequence[Group]) -> tuple[argparse.ArgumentParser, dict[str, Runner]]:
+    """Return the parser of `groups`, and who runs each command."""
     parser = _FrontDoor(prog="engine")
     parser.add_argument("--version", action="version", version=f"engine {engine.__version__}")
     commands = parser.add_subparsers(
@@ -58,17 +68,17 @@ def build_parser() -> tuple[argparse.ArgumentParser, dict[str, Runner]]:
     )
     parser.commands = commands
     runners: dict[str, Runner] = {}
-    for group in _GROUPS:
+    for group in groups:
         group.add_parser(commands)
         for name in commands.choices:
             runners.setdefault(name, group.run)
     return parser, runners
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+def main(argv: Sequence[str] | None = None, groups: Sequence[Group] = _GROUPS) -> int:
+    """Run one command of `groups` and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser, runners = build_parser()
+    parser, runners = build_parser(groups)
     if not words:
         parser.print_help()
         return 2

@@ -199,7 +199,7 @@ def go_on(summary: dict[str, Any], command: str, state: str, paint: Paint) -> li
     ]
     return [
         "", paint("Go on", "bold"), *columns(rows), "",
-        "  Or change a rule and run again: in rules/guards/depeg.yaml write `for: 5` in place of",
+        "  Or change a rule and run again: in rules/guards/depeg.yaml write `for: 5 windows` in place of",
         "  `for: DEPEG_CONFIRM_WINDOWS`; the halt then comes two minutes later.",
     ]
 

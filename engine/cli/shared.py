@@ -42,9 +42,10 @@ def state_flag(args: argparse.Namespace) -> str:
 
 
 def home() -> Path:
-    """Return where `rules/` and `conf/` lie: here if they do, else beside the installed package."""
+    """Return where `rules/` and `conf/` lie: here if one of them does, else beside the installed package."""
     here = Path.cwd()
-    if (here / "rules").is_dir() and (here / "conf").is_dir():
+    # One is enough: half a configuration is a mistake to be told, not a reason to use another one.
+    if (here / "rules").is_dir() or (here / "conf").is_dir():
         return here
     return Path(engine.__file__).resolve().parents[1]
 

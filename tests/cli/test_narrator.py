@@ -68,7 +68,7 @@ Go on
   engine explain guard.depeg.usdt --state state/tape  why, with every value it read
   engine rearm 1 --state state/tape                   end the latch, as an operator would
 
-  Or change a rule and run again: in rules/guards/depeg.yaml write `for: 5` in place of
+  Or change a rule and run again: in rules/guards/depeg.yaml write `for: 5 windows` in place of
   `for: DEPEG_CONFIRM_WINDOWS`; the halt then comes two minutes later.
 """  # noqa: E501 -- the story as it is printed
 
