@@ -82,7 +82,9 @@ def _apply_flags(state: State, at: int, changes: Any, out: list[Effect]) -> None
     out.extend(changes)
     values = state.flags.values
     state.look.flags = values
-    state.boundary_day, state.boundary_at = boundary_after(at, values)
+    day, state.boundary_at = boundary_after(at, values)
+    # A day that the change of zone skipped ahead to has no reset of its own: nobody gets a fresh loss limit that way.
+    state.boundary_day = max(state.boundary_day, day)
     state.reducers.on_flags(at, values)
     state.book.on_flags(at, values)
     rejoin(state, at, out)

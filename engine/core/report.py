@@ -105,7 +105,10 @@ def _nearest(state: State) -> list[Data]:
     views = [view for view in state.book.views(state.at) if view.margin is not None and view.guarding]
     views.sort(key=lambda view: (view.margin, view.instance))
     return [
-        {"instance": view.instance, "state": view.state, "margin": round(view.margin or 0.0, 4), "inputs": dict(view.inputs)}
+        {
+            "instance": view.instance, "state": view.state, "margin": round(view.margin or 0.0, 4),
+            "inputs": dict(view.inputs),
+        }
         for view in views[:3]
     ]
 

@@ -106,23 +106,19 @@ class State:
         """Return what holds whatever the rules say: the floor, the operator's halts, internal faults."""
         held: list[InForce] = []
         if self.floor != NONE:
-            held.append(_imposed("floor", self.floor, "floor", 0, "edit conf/engine.yaml and restart", ""))
-        held += [
-            _imposed(f"operator:{halt.source}", _HALT, "operator", halt.since, "engine resume", "engine resume")
-            for halt in self.halts.values()
-        ]
-        held += [
-            _imposed("engine.internal_fault", _HALT, "fault", self.at, f"restart after reading: {what}", "")
-            for what in self.faults[:1]
-        ]
+            floor = InForce(
+                rule="floor", instance="floor", scope=EVERYTHING, restraint=self.floor, because="floor", since=0,
+                ends="edit conf/engine.yaml and restart", clear_with="",
+            )
+            held.append(floor)
+        for halt in self.halts.values():
+            held.append(_halted(f"operator:{halt.source}", "operator", halt.since, "engine resume"))
+        held += [_halted("engine.internal_fault", "fault", self.at, "") for _ in self.faults[:1]]
         return tuple(held)
 
 
-_HALT = Restraint(level=Level.HALTED)
-
-
-def _imposed(who: str, restraint: Restraint, because: str, since: int, ends: str, command: str) -> InForce:
+def _halted(who: str, because: str, since: int, command: str) -> InForce:
     return InForce(
-        rule=who, instance=who, scope=EVERYTHING, restraint=restraint, because=because, since=since,
-        ends=ends, clear_with=command,
+        rule=who, instance=who, scope=EVERYTHING, restraint=Restraint(level=Level.HALTED), because=because, since=since,
+        ends=command or "a restart, after its cause was understood", clear_with=command,
     )

@@ -144,8 +144,12 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
 
 
 def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
-    day, next_at = boundary_after(at, state.flags.values)
-    state.boundary_at, state.boundary_day = next_at, day
+    day, state.boundary_at = boundary_after(at, state.flags.values)
+    if day <= state.boundary_day:
+        # The reset flags were changed after this local day had begun: a loss limit is reset once a day.
+        return
+    state.boundary_day = day
+    next_at = state.boundary_at
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
     state.guardian.on_boundary(at, state.look)
     state.book.on_boundary(at)

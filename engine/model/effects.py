@@ -124,7 +124,7 @@ class PolicyChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetOpened:
-    """An action's journalled goal: converge to `quantity` (signed base) reduce-only. `name` is rule/instance/episode."""
+    """An action's goal: converge to `quantity` (signed base) reduce-only. `name` is rule/instance/episode."""
 
     at: int
     name: str

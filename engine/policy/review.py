@@ -161,9 +161,8 @@ def _sized(
     if quantity < max(instrument.min_quantity, instrument.step):
         return _refuse(proposal, "below_step", "size", f"at least {instrument.min_quantity}", str(quantity), rules)
     if quantity * unit < instrument.min_notional:
-        return _refuse(
-            proposal, "min_notional", "venue minimum", f"at least {instrument.min_notional}", str(quantity * unit), rules
-        )
+        least = f"at least {instrument.min_notional}"
+        return _refuse(proposal, "min_notional", "venue minimum", least, str(quantity * unit), rules)
     return replace(proposal, quantity=quantity)
 
 
@@ -188,7 +187,7 @@ def _judged(sized: Proposal, asked: Proposal, now: Circumstances) -> Approved | 
     return Approved(sized, now.policy.version, asked.quantity, _SEAL)
 
 
-def _refuse(
+def _refuse(  # noqa: PLR0913 -- the fields of a refusal, in their order
     proposal: Proposal, reason: str, limit: str, allowed: str, asked: str, rules: tuple[str, ...] = ()
 ) -> Refused:
     return Refused(proposal=proposal, reason=reason, limit=limit, allowed=allowed, asked=asked, rules=rules)

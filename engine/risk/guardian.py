@@ -14,8 +14,11 @@ from engine.model.samples import Derived
 from engine.model.time import SECOND
 from engine.model.view import View
 
-QUIETEST = 5 * SECOND
-"""Samples are never further apart than this, or rules would take silence for doubt."""
+QUIETEST, FLAT = 5 * SECOND, 25 * SECOND
+"""Samples are never further apart than this, with and without a position, or rules would take silence for doubt.
+
+A flat account cannot lose, so it is told just often enough for its samples not to go stale.
+"""
 BUSIEST = 1 * SECOND
 """Quotes make no more samples than one in this time."""
 
@@ -52,13 +55,13 @@ class Guardian:
         return self._sample(item.at, view)
 
     def on_timer(self, at: int, view: View) -> list[Derived]:
-        """Return samples when the last are `QUIETEST` old."""
+        """Return samples when the last are as old as they may get."""
         due = self.next_due()
         return self._sample(at, view) if due is not None and due <= at else []
 
     def next_due(self) -> int | None:
         """Return when samples are due though nothing happened (ns); None before the first event."""
-        return None if self._start is None else self._sampled_at + QUIETEST
+        return None if self._start is None else self._sampled_at + (QUIETEST if self._open else FLAT)
 
     def on_boundary(self, at: int, view: View) -> None:
         """A local day begins: its baseline is the equity now, or the first that becomes known."""

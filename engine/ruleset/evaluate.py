@@ -50,6 +50,7 @@ class RuleBook:
         self._instances: dict[Key, Instance] = {}
         self._counts: dict[str, int] = dict.fromkeys(self._compiled, 0)
         self._readers = Readers(snapshot)
+        self._watched = self._readers.watched
         self._moves = Moves(snapshot)
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
         self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
@@ -78,6 +79,12 @@ class RuleBook:
 
     def on_changed(self, at: int, slots: Sequence[int]) -> None:
         """Evaluate the instances that read `slots`, whose values or statuses changed."""
+        watched = self._watched
+        for slot in slots:
+            if slot in watched:
+                break
+        else:
+            return
         touched = self._readers.touched(slots)
         if touched:
             self._step_all(self._now(at), touched)

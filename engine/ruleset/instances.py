@@ -12,7 +12,7 @@ from dataclasses import asdict
 from engine.model.codec import Data
 from engine.model.truth import Truth
 from engine.ruleset import kleene
-from engine.ruleset.codegen import RuleFunction
+from engine.ruleset.codegen import RuleFunction, Template
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.held import HeldClock
 from engine.ruleset.kleene import Unknown, Value
@@ -61,10 +61,14 @@ class Instance:
 
     def adopt(self) -> None:
         """Take the compiled's code, after it was compiled anew."""
-        compiled = self.compiled
-        self.trip: RuleFunction = compiled.main_template.bind(self.slots, self.held)
-        self.clear = None if compiled.clear_template is None else compiled.clear_template.bind(self.slots, self.held)
-        self.tripped = [template.bind(self.slots, self.held) for template in compiled.held_templates]
+        compiled, slots, held = self.compiled, self.slots, self.held
+
+        def bound(template: Template) -> RuleFunction:
+            return template.bind(slots, held) if self.labels else template.bake(slots, held)
+
+        self.trip: RuleFunction = bound(compiled.main_template)
+        self.clear = None if compiled.clear_template is None else bound(compiled.clear_template)
+        self.tripped = [bound(template) for template in compiled.held_templates]
         self.rate()
 
     def rate(self) -> None:

@@ -1,7 +1,8 @@
 """Which values an expression can take, as far as the ranges of its inputs tell.
 
 One question is answered here: can this arithmetic overflow? Where the answer is no, the
-generated function need not look. Rounding is monotone, so the end points of an interval,
+generated function need not look. A division overflows only by a divisor next to zero, so
+looking at the divisor is enough, and cheaper. Rounding is monotone, so the end points of an interval,
 computed in floats, bound every result computed in floats.
 """
 
@@ -28,6 +29,9 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+LEAST_DIVISOR = 1e-200
+"""A generated function does not divide by what is nearer to zero than this; the Kleene evaluator does."""
+
 ANY_SUM = Interval(-LARGEST * LARGEST, LARGEST * LARGEST)
 """No window holds more than 1e15 samples, none of them larger than 1e15."""
 ANY_COUNT = Interval(0.0, LARGEST)
@@ -48,7 +52,10 @@ def input_interval(ref: InputRef, spec: SignalSpec) -> Interval:
 
 
 def interval_of(node: ast.expr, names: Mapping[str, Interval]) -> Interval | None:
-    """Return the interval of arithmetic `node`; None if it may overflow, is no number, or may divide by 0."""
+    """Return the interval of arithmetic `node`; None if it may overflow or is no number.
+
+    A division counts as guarded: its divisor is not nearer to zero than LEAST_DIVISOR.
+    """
     match node:
         case ast.Constant(value=bool() | str()):
             return None
@@ -82,6 +89,9 @@ def _combined(operator: ast.operator, left: Interval | None, right: Interval | N
         case ast.Div() if right.excludes_zero():
             corners = [a / b for a in (left.low, left.high) for b in (right.low, right.high)]
             return _finite(min(corners), max(corners))
+        case ast.Div():
+            largest = max(abs(left.low), abs(left.high)) / LEAST_DIVISOR
+            return _finite(-largest, largest)
     return None
 
 

@@ -72,6 +72,8 @@ class Moves:
             self.episodes[instance.key] = number
         if after.state is not before.state:
             instance.rate()
+            # What a latch says of the rule beneath it has changed.
+            self.version += bool(self.latches.of(instance.key))
             if opens:
                 self._tell_of_move(instance, before, at, why, self._latch(instance, at))
             else:

@@ -12,47 +12,55 @@ from engine.ruleset.instances import Instance
 from engine.signals.snapshot import Snapshot
 
 
+class Watch:
+    """The instances that read one slot, and whether its value could not be believed when they last looked."""
+
+    __slots__ = ("bad", "instances")
+
+    def __init__(self, *, bad: bool) -> None:
+        self.bad = bad
+        self.instances: list[Instance] = []
+
+
 class Readers:
-    """Instances by slot, and whether the slot's value could be believed when they last looked."""
+    """Instances by slot. `watched` may be asked whether a slot is read by anybody."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._by_slot: list[list[Instance] | None] = []
-        self._was_bad = bytearray()
+        self.watched: dict[int, Watch] = {}
 
     def add(self, instance: Instance) -> None:
         """Let `instance` hear of the slots it reads."""
-        by_slot, status = self._by_slot, self._snapshot.status
         for slot in sorted(set(instance.slots)):
-            missing = slot + 1 - len(by_slot)
-            if missing > 0:
-                by_slot.extend([None] * missing)
-                self._was_bad.extend(bytes(missing))
-            is_bad = status[slot] != 0
-            watching = by_slot[slot]
-            if watching is None:
-                by_slot[slot] = [instance]
-                self._was_bad[slot] = is_bad
-            else:
-                # All readers of a slot hear of a change of its status together, so a new one
-                # begins with what the others believe.
-                instance.bad += self._was_bad[slot] - is_bad
-                watching.append(instance)
+            bad = self._snapshot.status[slot] != 0
+            watch = self.watched.get(slot)
+            if watch is None:
+                watch = self.watched[slot] = Watch(bad=bad)
+            # All readers of a slot hear of a change of its status together, so a new one
+            # begins with what the others believe.
+            instance.bad += watch.bad - bad
+            watch.instances.append(instance)
         instance.rate()
+
+    def of(self, slot: int) -> tuple[Instance, ...]:
+        """Return the instances that read `slot`."""
+        watch = self.watched.get(slot)
+        return () if watch is None else tuple(watch.instances)
 
     def touched(self, slots: Sequence[int]) -> list[Instance]:
         """Return the readers of `slots` whose answer changed, or cannot be told from their function alone."""
-        by_slot, status, values = self._by_slot, self._snapshot.status, self._snapshot.values
-        was_bad, known = self._was_bad, len(by_slot)
+        status, values, watched = self._snapshot.status, self._snapshot.values, self.watched
+        # Every slot's status first: a function must not run on a value that is not believed.
+        heard: list[list[Instance]] = []
+        for slot in slots:
+            watch = watched.get(slot)
+            if watch is not None:
+                if (status[slot] != 0) is not watch.bad:
+                    _turn(watch)
+                heard.append(watch.instances)
         found: list[Instance] = []
-        for slot in slots:
-            if slot < known and by_slot[slot] is not None and (status[slot] != 0) != was_bad[slot]:
-                self._turn(slot)
-        for slot in slots:
-            watching = by_slot[slot] if slot < known else None
-            if watching is None:
-                continue
-            for instance in watching:
+        for instances in heard:
+            for instance in instances:
                 if instance.quick:
                     try:
                         if instance.trip(values) is instance.answer:
@@ -63,15 +71,14 @@ class Readers:
                 found.append(instance)
         return found
 
-    def _turn(self, slot: int) -> None:
-        is_bad = self._snapshot.status[slot] != 0
-        self._was_bad[slot] = is_bad
-        for instance in self._by_slot[slot] or ():
-            instance.bad += 1 if is_bad else -1
-            instance.rate()
-
     def reset(self) -> None:
         """Believe what the snapshot says now, after it was loaded."""
-        status = self._snapshot.status
-        for slot, watching in enumerate(self._by_slot):
-            self._was_bad[slot] = watching is not None and status[slot] != 0
+        for slot, watch in self.watched.items():
+            watch.bad = self._snapshot.status[slot] != 0
+
+
+def _turn(watch: Watch) -> None:
+    watch.bad = not watch.bad
+    for instance in watch.instances:
+        instance.bad += 1 if watch.bad else -1
+        instance.rate()

@@ -46,5 +46,5 @@ def journalled_config(journal: JournalReader, root: Path) -> tuple[Start, Config
         raise JournalError("the journal does not hold the files its run began with", "start a new run")
     config = config_from_source(root, source)
     if not config.usable:
-        raise JournalError("this engine cannot read the files that the run began with", "resume it with its own version")
+        raise JournalError("this engine cannot read the files that the run began with", "resume it with its version")
     return start, config

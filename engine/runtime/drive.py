@@ -77,11 +77,12 @@ class Drive:
         self._status_due = 0
         self._began = setting.clock.monotonic()
         self._loop: Loop | None = None
+        self._halt_file: HaltFile | None = None
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until the tape is over or somebody stops it, and return the summary."""
-        halt_file = HaltFile(where.halt)
-        breathing = Breathing(now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue)
+        self._halt_file = HaltFile(where.halt)
+        breathing = Breathing(now=self._set.clock.monotonic, halt_file=self._halt_file.poll, queue=self._queue)
         breathing.on_breath.append(self._look)
         self._loop = loop = Loop(self._parts(breathing))
         loop.replay = self._set.replay
@@ -111,6 +112,9 @@ class Drive:
     # -- what the loop tells -----------------------------------------------------------------
 
     def _observe(self, effect: Effect) -> float:
+        if isinstance(effect, CommandAnswered) and effect.verb == "resume" and self._halt_file is not None:
+            # A HALT file that is still there halts again: removing it is part of resuming.
+            self._halt_file.tell_again()
         if isinstance(effect, CommandAnswered) and self._waiting:
             command, asked = self._waiting[0]
             if self._loop is not None and self._loop.current is command:
@@ -162,11 +166,12 @@ class Drive:
         standing = Standing(
             seq=loop.seq, at=loop.at, effect_n=setting.record.n, digest=setting.record.digest, tape=setting.tape_id,
             feed_index=self._cursor.position, taken=loop.taken, ended=ended,
+            producers=tuple(sorted(setting.tape.header.producers)),
         )
         setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue))
 
     def _close(self, loop: Loop, stopped: str) -> None:
-        """Write what the next start needs. Only the end of the tape is an input: a stop can be resumed as if it never was."""
+        """Write what the next start needs. Only the end of the tape is an input: a stop is resumed as if it never was."""
         if self._set.standing.ended:
             return
         if not stopped:

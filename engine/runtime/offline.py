@@ -27,7 +27,7 @@ from engine.runtime.control_server import user_name
 from engine.runtime.record import Record
 from engine.runtime.saved import Standing, unpack
 from engine.runtime.statedir import JOURNAL, StateDir
-from engine.runtime.wiring import build_state
+from engine.runtime.wiring import rewire
 from engine.runtime.wiring_journal import open_journal
 
 
@@ -60,10 +60,7 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
         return None
     standing, data = unpack(found)
     _, config = journalled_config(journal, root)
-    assert config.rules is not None and config.catalogue is not None, "a journalled configuration is usable"
-    known: Mapping[str, Any] = journal.get_status() or {}
-    unwired = frozenset(name for _, names in known.get("unwired", ()) for name in str(names).split(", "))
-    state = build_state(config, config.rules, config.catalogue, unwired, standing.at)
+    state, _ = rewire(config, standing.producers, at=standing.at)
     load_state(state, data["core"])
     return state, standing, data
 

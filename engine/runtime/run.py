@@ -25,7 +25,7 @@ from engine.runtime.drive import Drive, Setting
 from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
 from engine.runtime.record import Diverged, Record
 from engine.runtime.saved import Standing, commands_after, restore, unpack
-from engine.runtime.statedir import open_for_run
+from engine.runtime.statedir import check_room, open_for_run
 from engine.runtime.wiring import system_clock, wire
 from engine.runtime.wiring_journal import open_journal
 from engine.runtime.wiring_tapes import named_tape
@@ -58,6 +58,8 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     tape = named_tape(options.tape)
     config = None if options.resume else usable_config(options.root, options.environment)
     with open_for_run(options.state_dir, root=options.root, resume=options.resume, now=clock.now()) as where:
+        if config is not None:
+            check_room(where.path, config.settings.run.free_disk)
         journal = open_journal(where.path)
         try:
             asked = _Asked(
@@ -83,7 +85,6 @@ Opened = tuple[Setting, Config, tuple[str, ...]]
 
 
 def _fresh(asked: _Asked, config: Config) -> Opened:
-    at = asked.tape.header.first_at
     mode, why = effective_mode(asked.options.mode, config.flag_book().values)
     journal, blobs = asked.journal, config.blobs
     start = Start(
@@ -117,7 +118,7 @@ def _resumed(asked: _Asked) -> Opened:
 def _beginning(asked: _Asked) -> Standing:
     return Standing(
         seq=0, at=asked.tape.header.first_at, effect_n=0, digest=GENESIS, tape=asked.tape_id, feed_index=0, taken=0,
-        ended=False,
+        ended=False, producers=tuple(sorted(asked.tape.header.producers)),
     )
 
 

@@ -44,13 +44,16 @@ class Standing:
     taken: int
     """Market events taken so far."""
     ended: bool
+    producers: tuple[str, ...]
+    """Who spoke on the tape: which signals were wired."""
 
 
 def pack(standing: Standing, state: State, venue: SimulatedVenue) -> Checkpoint:
     """Return the checkpoint of a run as canonical, versioned bytes."""
     data = {
         "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "feed_index": standing.feed_index,
-        "taken": standing.taken, "ended": standing.ended, "core": dump_state(state), "venue": venue.dump(),
+        "taken": standing.taken, "ended": standing.ended, "producers": list(standing.producers),
+        "core": dump_state(state), "venue": venue.dump(),
     }
     return Checkpoint(seq=standing.seq, at=standing.at, effect_n=standing.effect_n, payload=canonical(data))
 
@@ -63,6 +66,7 @@ def unpack(checkpoint: Checkpoint) -> tuple[Standing, dict[str, Any]]:
     standing = Standing(
         seq=checkpoint.seq, at=checkpoint.at, effect_n=checkpoint.effect_n, digest=bytes.fromhex(data["digest"]),
         tape=data["tape"], feed_index=data["feed_index"], taken=data["taken"], ended=data["ended"],
+        producers=tuple(data["producers"]),
     )
     return standing, data
 

@@ -7,6 +7,7 @@ shown as unwired, outside the policy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.adapters.clock_system import SystemClock
@@ -57,8 +58,8 @@ def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
     """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns)."""
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    missing = unwired_signals(catalogue, tape)
-    state = build_state(config, rules, catalogue, missing, at)
+    missing = unwired_signals(catalogue, tape.header.producers)
+    state, venue = rewire(config, tape.header.producers, at=at)
     lame = tuple(
         (rule.id, ", ".join(sorted(signals_of(rule) & missing))) for rule in rules.rules if signals_of(rule) & missing
     )
@@ -68,13 +69,20 @@ def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
             f"mode {mode.value} refused: nobody produces some signals in this run ({wanted})",
             "wire a producer, turn these rules off in a reviewed change, or run --mode dry-run",
         )
-    venue = PaperVenue(_exchange(config, state))
     for instrument in tape.header.instruments:
         venue.define(instrument)
     return Wired(
         state=state, venue=venue, notifier=JournalledNotifier(), unwired=lame, rules=len(rules.rules),
         rules_digest=rules.digest,
     )
+
+
+def rewire(config: Config, producers: Iterable[str], *, at: int) -> tuple[State, SimulatedVenue]:
+    """Return a fresh core and paper venue for whom `producers` speak, without a tape: to load a checkpoint into."""
+    rules, catalogue = config.rules, config.catalogue
+    assert rules is not None and catalogue is not None, "only a usable configuration is wired"
+    state = build_state(config, rules, catalogue, unwired_signals(catalogue, producers), at)
+    return state, PaperVenue(_exchange(config, state))
 
 
 def _exchange(config: Config, state: State) -> ExchangeSettings:
@@ -104,9 +112,9 @@ def build_state(config: Config, rules: RuleSet, catalogue: Catalogue, unwired: f
     return state
 
 
-def unwired_signals(catalogue: Catalogue, tape: Tape) -> frozenset[str]:
-    """Return the signals that neither the core nor `tape` produces."""
-    there = IN_CORE | tape.header.producers
+def unwired_signals(catalogue: Catalogue, producers: Iterable[str]) -> frozenset[str]:
+    """Return the signals that neither the core nor `producers` produce."""
+    there = IN_CORE.union(producers)
     return frozenset(name for name, spec in catalogue.specs.items() if spec.producer not in there)
 
 

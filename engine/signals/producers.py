@@ -94,8 +94,8 @@ class Producers:
         return known
 
     def dump(self) -> Data:
-        """Return [name, up, life_at] of every producer in the order they were met."""
-        return [[name, producer.up, producer.life_at] for name, producer in self._known.items()]
+        """Return [name, up, life_at] of every producer, by name: a resumed run meets them in another order."""
+        return [[name, producer.up, producer.life_at] for name, producer in sorted(self._known.items())]
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw; the series themselves know their own life."""

@@ -50,8 +50,8 @@ def bench(tape: str, place: Path) -> None:
 
 def main() -> None:
     """Bench what is named, or the usual two."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         tapes = sys.argv[1:] or ["demo"]
         if len(sys.argv) == 1 and RECORDING.exists():
             tape = place / "binance_usdm.tape"
@@ -60,8 +60,8 @@ def main() -> None:
                 cwd=ROOT, env=environment(), check=True, capture_output=True,
             )
             tapes.append(str(tape))
-        for tape in tapes:
-            bench(tape, place)
+        for name in tapes:
+            bench(name, place)
 
 
 if __name__ == "__main__":

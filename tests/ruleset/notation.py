@@ -39,7 +39,10 @@ CATALOGUE = Catalogue(
         signal("spread", ("venue", "symbol")), signal("depth", ("venue", "symbol")), signal("loss", ("account",)),
         signal("fills", ("venue", "liquidity"), kind=SignalKind.EVENT),
         signal("order_size", order_scope=True, low=0.0, max_age=0, period=0, producer="policy.review"),
-        signal("order_side", order_scope=True, unit=Unit.ENUM, values=("buy", "sell"), max_age=0, period=0, producer="policy.review"),
+        signal(
+            "order_side", order_scope=True, unit=Unit.ENUM, values=("buy", "sell"), max_age=0, period=0,
+            producer="policy.review",
+        ),
     ]
 )
 
