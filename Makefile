@@ -27,12 +27,13 @@ test: $(VENV)/dev.stamp
 check: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/engine rules check rules
 	@$(VENV)/bin/engine rules test rules
 
 bench: $(VENV)/dev.stamp
-	@$(VENV)/bin/python -m tests.bench
+	@$(VENV)/bin/python -m tests.bench.bench_rules
+	@$(VENV)/bin/python -m tests.bench.bench_run
 
 lock:
 	@for out in requirements.lock:"--extra checkout" requirements-dev.lock:"--extra checkout --extra dev"; do \
