@@ -77,7 +77,7 @@ RUSHED = Shop(spread_bps=8, level_usd=500, level_bps=4, busy_minutes=25)
 THIN = Shop(spread_bps=9, level_usd=300, level_bps=5)
 GAPING = Shop(spread_bps=85, level_usd=250, level_bps=6, busy_minutes=25)
 THINNER = Shop(spread_bps=15, level_usd=210, level_bps=6)
-THINNEST = Shop(spread_bps=40, level_usd=240, level_bps=7)
+THINNEST = Shop(spread_bps=38, level_usd=230, level_bps=7)
 LATE = Shop(spread_bps=24, level_usd=260, level_bps=6)
 """A taker of 1,000 USD pays about half the spread and one level_bps for every two levels it eats."""
 

@@ -75,7 +75,7 @@ def test_a_good_file_gives_specs_and_the_values_of_its_layer() -> None:
         ("default: dry_run", "default: dryrun", 19, "did you mean dry_run", "default"),
         ('    words: ["false", dry_run, "true"]\n', "", 20, "any word is allowed", "list `words`"),
         ("flags:", "flag:", 2, "no key `flag`", "did you mean flags?"),
-        ("version: 1", "version: 2", 1, "none of 1", ""),
+        ("version: 1", "version: 2", 1, "is not 1", ""),
     ],
 )
 def test_each_mistake_is_told_at_its_place(before: str, after: str, line: int, said: str, fix: str) -> None:
