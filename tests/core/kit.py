@@ -1,0 +1,159 @@
+"""A core and its paper venue on a tape, driven as the loop drives them, but for the journal and the clock."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import islice
+
+from engine.core.checkpoint import dump_state, load_state
+from engine.core.state import State
+from engine.core.step import Step, step, wake
+from engine.model.codec import canonical, encode
+from engine.model.effects import Effect
+from engine.model.events import Command, Event, Input, OrderWithheld, RunMode, Start, VenueEvent
+from engine.ports.feed import Damage, Tape, TapeEvent, TapeHeader
+from engine.runtime.config import Config, load_config
+from engine.runtime.cursor import FeedCursor
+from engine.runtime.perform import Performer
+from engine.runtime.wiring import Wired, wire
+from engine.runtime.wiring_tapes import named_tape
+from tests.conftest import ROOT
+
+START = Start(
+    mode=RunMode.DRY_RUN, epoch="kit", rules_digest="", catalogue_digest="", flags_digest="", settings_digest="",
+    source_digest="",
+)
+
+
+@cache
+def config() -> Config:
+    """Return the configuration that is shipped, without anything from the environment."""
+    found = load_config(ROOT, {})
+    assert found.usable, found.findings
+    return found
+
+
+class Kept:
+    """One reading of the demo tape, which is made once: beginning late on it costs nothing."""
+
+    def __init__(self) -> None:
+        self.header, self._events = told()
+        self.damaged: list[Damage] = []
+        self.clamped = self.index = 0
+
+    def events(self, from_index: int = 0) -> Iterator[tuple[int, TapeEvent]]:
+        """Yield (at, event) from `from_index` on."""
+        self.index = from_index
+        for timed in islice(self._events, from_index, None):
+            self.index += 1
+            yield timed
+
+
+@cache
+def told() -> tuple[TapeHeader, list[tuple[int, TapeEvent]]]:
+    """Return all of the demo tape."""
+    tape = named_tape("demo")
+    return tape.header, list(tape.events())
+
+
+def demo() -> Tape:
+    """Return a new reading of the demo tape."""
+    return Kept()
+
+
+def fresh(tape: Tape) -> Wired:
+    """Return a core and a venue that know their rules and nothing else."""
+    return wire(config(), tape, RunMode.DRY_RUN, at=tape.header.first_at)
+
+
+class Drive:
+    """One run. `heard` keeps the canonical bytes of every effect."""
+
+    def __init__(self, script: Mapping[int, Command], payload: bytes | None = None) -> None:
+        """`script` are commands by the number of market events taken before them; `payload` goes on from there."""
+        self._script = script
+        tape = demo()
+        self.wired = fresh(tape)
+        self.seq, self.at, self.taken = 0, tape.header.first_at, 0
+        self._urgent: deque[VenueEvent] = deque()
+        self.heard: list[bytes] = []
+        self.effects: list[Effect] = []
+        state, venue = self.wired.state, self.wired.venue
+        self._performer = Performer(state, venue, self.wired.notifier, self._withheld)
+        position = 0
+        if payload is not None:
+            data = json.loads(payload)
+            load_state(state, data["core"])
+            venue.load(data["venue"])
+            self.seq, self.at, self.taken = state.seq, state.at, data["taken"]
+            position = data["position"]
+        self._cursor = FeedCursor(tape, from_index=position)
+        if payload is None:
+            self._take(self.at, START)
+
+    @property
+    def state(self) -> State:
+        """The core."""
+        return self.wired.state
+
+    def until(self, taken: int) -> Drive:
+        """Go on until `taken` market events were taken, or the tape is over, and the urgent lane is empty."""
+        while self._go(taken):
+            pass
+        return self
+
+    def payload(self) -> bytes:
+        """Return what a checkpoint holds now: core, venue and the place on the tape."""
+        return canonical(
+            {
+                "core": dump_state(self.state), "venue": self.wired.venue.dump(), "taken": self.taken,
+                "position": self._cursor.position,
+            }
+        )
+
+    def _go(self, taken: int) -> bool:
+        if self._urgent:
+            self._take(self.at, self._urgent.popleft())
+            return True
+        soonest, due = self._cursor.at, self.wired.venue.next_due()
+        if soonest is None or self.taken >= taken:
+            return False
+        if due is not None and due <= soonest:
+            soonest = due
+        woken = self.state.wake_at
+        if woken is not None and woken < soonest:
+            self.at = max(self.at, woken)
+            self._after(wake(self.state, self.at))
+        elif due == soonest:
+            for reaches_at, answer in self.wired.venue.pop_due(due):
+                self._take(reaches_at, answer)
+        else:
+            self._take_market(soonest)
+        return True
+
+    def _take_market(self, at: int) -> None:
+        if self.taken in self._script:
+            self._take(self.at, self._script[self.taken])
+        event = self._cursor.event
+        assert event is not None
+        self._cursor.advance()
+        self.wired.venue.on_market(event, max(self.at, at))
+        self.taken += 1
+        self._take(at, event)
+
+    def _take(self, at: int, event: Event) -> None:
+        self.at = max(self.at, at)
+        self.seq += 1
+        self._after(step(self.state, Input(self.seq, self.at, event)))
+
+    def _after(self, made: Step) -> None:
+        for effect in made.effects:
+            self.effects.append(effect)
+            self.heard.append(encode(effect))
+            self._performer.perform(effect, self.at)
+
+    def _withheld(self, event: OrderWithheld) -> None:
+        self._urgent.append(event)
