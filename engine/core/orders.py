@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engine.core.state import State
-from engine.model.effects import Effect, OrderRefused, PlaceOrder, PlanMade
+from engine.model.effects import Effect, Notify, OrderRefused, PlaceOrder, PlanMade
 from engine.model.orders import Cancellation, Proposal
 from engine.model.restraints import InForce
 from engine.policy.join import OrderKey
@@ -79,8 +79,9 @@ def converge(state: State, at: int, out: list[Effect]) -> None:
     """Open the targets of new episodes and move the positions toward all open ones."""
     for episode in state.book.take_episodes():
         if episode.action is not None:
-            for target in state.execution.open_targets(at, episode, state.flags.values):
-                out.append(target)
+            opened = state.execution.open_targets(at, episode, state.flags.values)
+            state.tally.notifications += sum(isinstance(effect, Notify) for effect in opened)
+            out.extend(opened)
     if state.execution.has_targets():
         dispatch(state, at, state.execution.converge(at, state.look), out)
 
