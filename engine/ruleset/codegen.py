@@ -25,7 +25,7 @@ from engine.ruleset.intervals import LEAST_DIVISOR, Interval, interval_of
 RuleFunction = Callable[[Sequence[float | bool | str]], bool]
 """Takes the snapshot's `values`; raises ZeroDivisionError where the answer is not known."""
 
-_ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _RAISE = "1.0 / 0.0"
 
@@ -198,7 +198,9 @@ class _Writer:
             bound = fold(right, self._scope.flags)
             if not isinstance(bound, kleene.Unknown | bool | str) and not self._is_condition(left):
                 return self._near(self.sound(left), operator, float(bound))
-        word = _ORDER.get(type(operator)) or ("==" if isinstance(operator, ast.Eq) else "!=")
+        word = _COMPARISONS.get(type(operator))
+        if word is None:
+            raise ValueError(f"{type(operator).__name__} is no comparison of rules")
         return f"({self.sound(left)} {word} {self.sound(right)})"
 
     def _is_condition(self, node: ast.expr) -> bool:
@@ -218,7 +220,9 @@ class _Writer:
                 return f"({value} > {high})"
             case ast.Eq():
                 return f"({low} <= {value} <= {high})"
-        return f"(not {low} <= {value} <= {high})"
+            case ast.NotEq():
+                return f"(not {low} <= {value} <= {high})"
+        raise ValueError(f"{type(operator).__name__} is no comparison of rules")
 
     def _call(self, name: str, arguments: Sequence[ast.expr]) -> str:
         if name in kleene.SCALES:

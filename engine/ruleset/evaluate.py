@@ -85,7 +85,7 @@ class RuleBook:
                 break
         else:
             return
-        touched = self._readers.touched(slots)
+        touched = self._readers.touched(slots, at)
         if touched:
             self._step_all(self._now(at), touched)
 

@@ -21,26 +21,27 @@ from engine.ruleset.lifecycle import IN_EPISODE, Reading, Standing, State
 from engine.ruleset.words import input_text
 from engine.signals.snapshot import Snapshot
 
+ALWAYS = -(1 << 62)
+"""Since when an input is in doubt that was so when the first instance began to read it (ns)."""
+
+
+class Watch:
+    """The instances that read one slot, whether they found it in doubt when they last looked, and since when."""
+
+    __slots__ = ("bad", "instances", "since")
+
+    def __init__(self, *, bad: bool) -> None:
+        self.bad = bad
+        self.since = ALWAYS
+        self.instances: list[Instance] = []
+
 
 class Instance:
     """See the module. `quick` says that `trip` alone decides whether anything changed."""
 
     __slots__ = (
-        "answer",
-        "bad",
-        "clear",
-        "clocks",
-        "compiled",
-        "held",
-        "key",
-        "labels",
-        "name",
-        "quick",
-        "reasons",
-        "slots",
-        "standing",
-        "trip",
-        "tripped",
+        "answer", "bad", "clear", "clocks", "compiled", "held", "key", "labels", "name", "quick", "reasons", "slots",
+        "standing", "trip", "tripped", "watches",
     )
 
     def __init__(self, compiled: CompiledRule, labels: tuple[str, ...], snapshot: Snapshot) -> None:
@@ -57,6 +58,7 @@ class Instance:
         self.answer: bool | None = None
         self.reasons: tuple[str, ...] = ()
         self.quick = False
+        self.watches: tuple[Watch, ...] = ()
         self.adopt()
 
     def adopt(self) -> None:
@@ -79,6 +81,10 @@ class Instance:
     def recount(self, snapshot: Snapshot) -> None:
         """Count the inputs that cannot be believed."""
         self.bad = sum(1 for slot in sorted(set(self.slots)) if snapshot.status[slot])
+
+    def doubted_since(self) -> int | None:
+        """Return since when the oldest of the inputs in doubt has been so (ns), or None."""
+        return min((watch.since for watch in self.watches if watch.bad), default=None)
 
     def forget(self) -> None:
         """Begin anew, as at start-up: what happens while nobody evaluates is not known."""
@@ -165,6 +171,7 @@ class Instance:
         return {
             "rule": self.key[0], "labels": list(self.labels), "standing": asdict(self.standing), "answer": self.answer,
             "reasons": list(self.reasons), "clocks": [clock.dump() for clock in self.clocks],
+            "watched": [watch.since for watch in self.watches],
         }
 
     def load(self, data: Data) -> None:
@@ -179,6 +186,9 @@ class Instance:
             for place, (clock, item) in enumerate(zip(self.clocks, data["clocks"], strict=True)):
                 clock.load(item)
                 self.held[place] = clock.value is True
+        if len(data["watched"]) == len(self.watches):
+            for watch, since in zip(self.watches, data["watched"], strict=True):
+                watch.since = since
         self.rate()
 
 

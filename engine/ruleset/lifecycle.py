@@ -9,22 +9,28 @@ is not known true; CLEAR, known false and, where there is a `clear_expr`, that k
 In every cell the first timer that is due moves the rule; a state without a timer is where
 it goes at once, and where nothing is due it stays. This is `TABLE` in words:
 
-| state    | TRUE                        | UNKNOWN                   | WAIT     | CLEAR                    |
-|----------|-----------------------------|---------------------------|----------|--------------------------|
-| inactive | for: firing, else pending   | doubt: held               | -        | -                        |
-| pending  | for: firing                 | doubt: held               | inactive | inactive                 |
-| firing   | -                           | -                         | clearing | clear: cooldown, else clearing |
-| clearing | firing                      | firing                    | -        | clear: cooldown          |
-| cooldown | for: firing, lockout: pending | doubt after lockout: held | lockout: inactive | lockout: inactive |
-| held     | for: firing, known: pending | -                         | known: inactive   | known: inactive   |
+| state    | TRUE                          | UNKNOWN                   | WAIT              | CLEAR                   |
+|----------|-------------------------------|---------------------------|-------------------|-------------------------|
+| inactive | for: firing, else pending     | doubt: held               | -                 | -                       |
+| pending  | for: firing                   | doubt: held               | inactive          | inactive                |
+| firing   | -                             | -                         | clearing          | clear: cooldown, else clearing |
+| clearing | firing                        | firing                    | -                 | clear: cooldown         |
+| cooldown | for: firing, lockout: pending | doubt after lockout: held | lockout: inactive | lockout: inactive       |
+| held     | for: firing, known: pending   | -                         | known: inactive   | known: inactive         |
 
-The timers: *for* runs from the first known-true, through doubt, until a known false
-(with no `for` it is due at once). *doubt* is `unknown_grace` after the last known answer
-and due at once while there never was one. *clear* is `keep_firing_for` after the
-condition became CLEAR and starts anew after any other reading. *known* is `min_clear`
-after doubt ended. *lockout* is `cooldown` after the clear, or after the re-arm where a
-latch is open; without a cooldown, and while a latch is open, cooldown means inactive.
-A lockout that ends in doubt is held, never over: silence ends no restriction.
+The timers:
+- *for* runs from the first known-true, through doubt, until a known false; with no `for`
+  it is due at once.
+- *doubt* is due `unknown_grace` after the condition, or the oldest input in doubt, ceased
+  to be known, and at once while it never was: an input that was silent for long gets no
+  new grace when the condition begins to need it.
+- *clear* is due `keep_firing_for` after the condition became CLEAR; any other reading
+  stops it.
+- *known* is due `min_clear` after doubt ended.
+- *lockout* is due `cooldown` after the clear, or after the re-arm where a latch was open.
+  Without a cooldown, and while a latch is open, cooldown means inactive. A lockout that
+  ends in doubt is held, never over: silence ends no restriction. One that still runs when
+  doubt ends is cooldown again.
 
 `on_unknown: ignore` never holds; `hold` keeps what was, so it holds only while there
 never was an answer.
@@ -139,12 +145,16 @@ class Standing:
     locked_until: int | None = None
 
 
-def advance(before: Standing, reading: Reading, timing: Timing, at: int, *, latched: bool = False) -> Standing:
+def advance(  # noqa: PLR0913 - the three last are the circumstances of one look
+    before: Standing, reading: Reading, timing: Timing, at: int, *,
+    latched: bool = False, doubted_since: int | None = None,
+) -> Standing:
     """Return where an instance stands at `at` (ns), its condition being `reading`. Pure.
 
-    `latched` says that a latch of the instance is open: then the lockout waits for the re-arm.
+    `latched` says that a latch of the instance is open: then the lockout waits for the
+    re-arm. `doubted_since` is since when the oldest of the inputs in doubt has been so.
     """
-    now = clocks(before, reading, at)
+    now = clocks(before, reading, at, doubted_since)
     state = before.state
     for timer, target in TABLE[before.state, reading]:
         if timer is None or _is_due(now, timer, timing, at):
@@ -177,7 +187,7 @@ def stopped(before: Standing, at: int) -> Standing:
     return Standing(state=State.INACTIVE, since=at, locked_until=before.locked_until)
 
 
-def clocks(before: Standing, reading: Reading, at: int) -> Standing:
+def clocks(before: Standing, reading: Reading, at: int, doubted_since: int | None = None) -> Standing:
     """Return `before` with every clock started or stopped as `reading` wants."""
     if reading is before.reading and (before.unknown_since is not None or before.known_since is not None):
         return before
@@ -193,7 +203,7 @@ def clocks(before: Standing, reading: Reading, at: int) -> Standing:
         before,
         reading=reading,
         answered=before.answered or known,
-        unknown_since=None if known else _kept(before.unknown_since, at),
+        unknown_since=None if known else _kept(before.unknown_since, at if doubted_since is None else doubted_since),
         known_since=_kept(before.known_since, at) if known else None,
         true_since=true_since,
         true_until=None if is_true else (at if was_true else before.true_until),

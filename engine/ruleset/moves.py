@@ -46,7 +46,9 @@ class Moves:
             return
         reading = instance.read(self.snapshot, at)
         latched = bool(self.latches.of(instance.key))
-        after = lifecycle.advance(instance.standing, reading, compiled.timing, at, latched=latched)
+        after = lifecycle.advance(
+            instance.standing, reading, compiled.timing, at, latched=latched, doubted_since=instance.doubted_since()
+        )
         self._settle(instance, after, at, self._why(instance, after, reading))
 
     def switch_off(self, instance: Instance, at: int) -> None:

@@ -8,18 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.ruleset.instances import Instance
+from engine.ruleset.instances import Instance, Watch
 from engine.signals.snapshot import Snapshot
-
-
-class Watch:
-    """The instances that read one slot, and whether its value could not be believed when they last looked."""
-
-    __slots__ = ("bad", "instances")
-
-    def __init__(self, *, bad: bool) -> None:
-        self.bad = bad
-        self.instances: list[Instance] = []
 
 
 class Readers:
@@ -40,6 +30,7 @@ class Readers:
             # begins with what the others believe.
             instance.bad += watch.bad - bad
             watch.instances.append(instance)
+        instance.watches = tuple(self.watched[slot] for slot in instance.slots)
         instance.rate()
 
     def of(self, slot: int) -> tuple[Instance, ...]:
@@ -47,8 +38,8 @@ class Readers:
         watch = self.watched.get(slot)
         return () if watch is None else tuple(watch.instances)
 
-    def touched(self, slots: Sequence[int]) -> list[Instance]:
-        """Return the readers of `slots` whose answer changed, or cannot be told from their function alone."""
+    def touched(self, slots: Sequence[int], at: int) -> list[Instance]:
+        """Return the readers of `slots` whose answer changed at `at`, or cannot be told from their function alone."""
         status, values, watched = self._snapshot.status, self._snapshot.values, self.watched
         # Every slot's status first: a function must not run on a value that is not believed.
         heard: list[list[Instance]] = []
@@ -56,7 +47,7 @@ class Readers:
             watch = watched.get(slot)
             if watch is not None:
                 if (status[slot] != 0) is not watch.bad:
-                    _turn(watch)
+                    _turn(watch, at)
                 heard.append(watch.instances)
         found: list[Instance] = []
         for instances in heard:
@@ -66,8 +57,8 @@ class Readers:
                         if instance.trip(values) is instance.answer:
                             continue
                     except ZeroDivisionError:
-                        if instance.answer is None:
-                            continue
+                        # It has no answer, but the Kleene evaluator may have one.
+                        pass
                 found.append(instance)
         return found
 
@@ -77,8 +68,8 @@ class Readers:
             watch.bad = self._snapshot.status[slot] != 0
 
 
-def _turn(watch: Watch) -> None:
-    watch.bad = not watch.bad
+def _turn(watch: Watch, at: int) -> None:
+    watch.bad, watch.since = not watch.bad, at
     for instance in watch.instances:
         instance.bad += 1 if watch.bad else -1
         instance.rate()

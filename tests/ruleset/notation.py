@@ -7,11 +7,13 @@ its like, `age(x)`, `absent(x)`, `fresh(x, 5)` and `held(condition, 60)` take se
 from __future__ import annotations
 
 import ast
+import copy
+import json
 from typing import Any
 
 from engine.model.flags import FlagValue
 from engine.model.restraints import Level, Restraint
-from engine.model.samples import InputRef, SignalKind, SignalSpec, Unit
+from engine.model.samples import InputRef, SignalKind, SignalSpec, Status, Unit
 from engine.model.time import SECOND
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.spec import Expression, HeldRef, Place, RuleKind, RuleSet, RuleSpec
@@ -140,8 +142,6 @@ class World:
         self.settle()
 
     def lose(self, at: float, *names: str) -> None:
-        from engine.model.samples import Status
-
         self.go(at)
         for name in names:
             self.snapshot.degrade(self.snapshot.base(name, ()), Status.MISSING, self.at)
@@ -176,15 +176,21 @@ class World:
     def level(self) -> Level:
         return max((item.restraint.level for item in self.book.restraints()), default=Level.NORMAL)
 
-    def reopened(self, *rules: RuleSpec, digest: str = "d") -> World:
-        """Return a world that loaded what this one dumps, under `rules` or the same ones."""
-        import json
-
+    def reopened(self) -> World:
+        """Return a world that loaded what this one dumps, as after a restart."""
         saved = json.loads(json.dumps([self.snapshot.dump(), self.book.dump()]))
-        other = World(
-            *(rules or self.rules.rules), flags=self.flags, catalogue=self.catalogue, digest=digest, **self.options
-        )
+        other = World(*self.rules.rules, flags=self.flags, catalogue=self.catalogue, digest=self.rules.digest,
+                      **self.options)
         other.at = self.at
         other.snapshot.load(saved[0])
         other.book.load(saved[1])
+        return other
+
+    def reloaded(self, *rules: RuleSpec, digest: str = "another") -> World:
+        """Return a world in which `rules` took over, on the same snapshot, from those of this one."""
+        other = copy.copy(self)
+        other.rules = RuleSet(rules=rules or self.rules.rules, digest=digest, files=("rules/test.yaml",))
+        other.book = RuleBook(other.rules, self.catalogue, self.snapshot, self.flags, **{**self.options, "at": self.at})
+        other.book.load(json.loads(json.dumps(self.book.dump())))
+        other.moves = []
         return other

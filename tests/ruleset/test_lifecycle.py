@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ DUE, NOT_DUE = 100, 5_000
 
 # What each cell comes to, written out once more: (state, reading, the timers that are due).
 # F for, D doubt, C clear, K known, L lockout; a cooldown of 0 and an open latch are tested below.
-EXPECTED = {
+EXPECTED: dict[tuple[str, str], Callable[[frozenset[str]], str]] = {
     ("inactive", "true"): lambda due: "firing" if "F" in due else "pending",
     ("inactive", "unknown"): lambda due: "held" if "D" in due else "inactive",
     ("inactive", "wait"): lambda due: "inactive",
@@ -140,8 +141,8 @@ FOR_60 = Timing(hold_for=60 * SECOND, unknown_grace=30 * SECOND, min_clear=10 * 
          "pending pending pending firing"),
         ("doubt never fires", FOR_60, [(0, T), (40, U), (69, U), (70, U), (500, U)],
          "pending pending pending held held"),
-        ("a climb that lasted through doubt fires on the first known-true", FOR_60, [(0, T), (10, U), (100, U), (101, T)],
-         "pending pending held firing"),
+        ("a climb that lasted through doubt fires on the first known-true", FOR_60,
+         [(0, T), (10, U), (100, U), (101, T)], "pending pending held firing"),
         ("start-up spends the grace at once", FOR_60, [(0, U), (1, C), (10, C), (11, C)],
          "held held held inactive"),
         ("a rule known from the first moment was never in doubt", FOR_60, [(0, C)], "inactive"),
@@ -149,7 +150,8 @@ FOR_60 = Timing(hold_for=60 * SECOND, unknown_grace=30 * SECOND, min_clear=10 * 
          "held held held pending"),
         ("held starts anew when doubt returns", FOR_60, [(0, U), (1, C), (9, U), (12, C), (21, C), (22, C)],
          "held held held held held inactive"),
-        ("firing stays through doubt and the clear timer starts anew", replace(FOR_60, hold_for=0, keep_firing_for=60 * SECOND),
+        ("firing stays through doubt and the clear timer starts anew",
+         replace(FOR_60, hold_for=0, keep_firing_for=60 * SECOND),
          [(0, T), (10, C), (40, U), (100, U), (110, C), (169, C), (170, C)],
          "firing clearing firing firing clearing clearing inactive"),
         ("clearing waits for clear_expr", replace(FOR_60, hold_for=0), [(0, T), (10, W), (500, W), (501, C)],
