@@ -15,7 +15,7 @@ from engine.cli.shared import FINE, Failure, add_shared, home, print_json, state
 from engine.cli.text import Paint, columns, instant
 from engine.cli.tracing import trace_lines
 from engine.model.time import parse_instant
-from engine.ports.journal import About, JournalledEffect, JournalReader
+from engine.ports.journal import About, JournalError, JournalledEffect, JournalReader
 from engine.runtime.offline import last_state
 from engine.runtime.wiring_journal import read_journal
 
@@ -73,7 +73,11 @@ def explained(reader: JournalReader, what: str, until: int | None) -> dict[str, 
         return {"what": "level", **told, "policy": policy, "decisions": _binding(reader, policy, until)}
     about_rule = _effects(reader.effects_about(About(rule=rule, until=until, newest=8 * LAST)))
     decisions = _of_instance([record for record in about_rule if record["type"] != "PolicyChanged"], what)
-    rules, standing = _standing(reader, what) if until is None else ([], [])
+    try:
+        rules, standing = _standing(reader, what) if until is None else ([], [])
+    except JournalError:
+        # What the journal recorded is still worth telling where its checkpoint cannot be read.
+        rules, standing = [], []
     if decisions or rules:
         found = {"what": what, "rules": rules, "standing": standing, "policy": policy}
         return {**found, **told, "decisions": decisions[-LAST:]}

@@ -191,12 +191,15 @@ def go_on(summary: dict[str, Any], command: str, state: str, paint: Paint) -> li
     latches = summary.get("latches") or []
     first = latches[0] if latches else {}
     rule = first.get("rule", "guard.feed.stale") if isinstance(first, dict) else "guard.feed.stale"
-    rearm = str(first.get("number", "--cleared")) if isinstance(first, dict) else "--cleared"
     rows = [
         (f"{command} status{state}", "what is restricted, and what clears it"),
         (f"{command} explain {rule}{state}", "why, with every value it read"),
-        (f"{command} rearm {rearm}{state}", "end the latch, as an operator would"),
     ]
+    if latches:
+        rearm = str(first.get("number", "--cleared")) if isinstance(first, dict) else "--cleared"
+        rows.append((f"{command} rearm {rearm}{state}", "end the latch, as an operator would"))
+    else:
+        rows.append((f"{command} flags{state}", "every number that may be changed without touching a rule"))
     return [
         "", paint("Go on", "bold"), *columns(rows), "",
         "  Or change a rule and run again: in rules/guards/depeg.yaml write `for: 5 windows` in place of",

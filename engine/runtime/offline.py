@@ -20,7 +20,7 @@ from engine.core.step import step
 from engine.model.codec import Data, canonical
 from engine.model.effects import CommandAnswered
 from engine.model.events import Command, HaltCommand, Input
-from engine.ports.journal import Checkpoint, Journal, JournalReader
+from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import journalled_config
 from engine.runtime.control_protocol import BadRequest, failure, to_command
 from engine.runtime.control_server import user_name
@@ -54,20 +54,31 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
 
 
 def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Data] | None:
-    """Return the state of the newest checkpoint, where the run stood then, and its data; None before the first."""
+    """Return the state of the newest checkpoint, where the run stood then, and its data; None before the first.
+
+    JournalError where this version of the engine cannot read it.
+    """
     found = journal.last_checkpoint().checkpoint
     if found is None:
         return None
-    standing, data = unpack(found)
-    _, config = journalled_config(journal, root)
-    state, _ = rewire(config, standing.producers, at=standing.at)
-    load_state(state, data["core"])
+    try:
+        standing, data = unpack(found)
+        _, config = journalled_config(journal, root)
+        state, _ = rewire(config, standing.producers, at=standing.at)
+        load_state(state, data["core"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        what = f"the state at input {found.seq} was written by another version of this engine"
+        raise JournalError(what, "ask with the version that ran it") from error
     return state, standing, data
 
 
 def _take(journal: Journal, command: Command, root: Path) -> Data:
     tail = journal.tail()
-    last = last_state(journal, root)
+    try:
+        last = last_state(journal, root)
+    except JournalError:
+        # A halt must be taken down also where nobody can say what it will meet.
+        last = None
     if last is None or not last[1].ended or last[1].seq != tail.seq:
         # The engine's own time, not the wall's: on a tape the two are years apart.
         journal.append_input(tail.seq + 1, tail.at, command)
