@@ -10,21 +10,7 @@ from engine.model.fills import Position
 from engine.model.restraints import NONE, InForce, Level, Restraint
 from engine.model.samples import Status
 from engine.model.time import SECOND
-
-
-def words(restraint: Restraint) -> str:
-    """Return a restraint as a short phrase: `level halted, size x0.5`."""
-    parts: list[str] = []
-    if restraint.level is not Level.NORMAL:
-        parts.append(f"level {restraint.level.word}")
-    if restraint.size_mult < 1:
-        parts.append(f"size x{restraint.size_mult:g}")
-    if restraint.max_notional_usd is not None:
-        parts.append(f"at most {decimal_text(restraint.max_notional_usd)} USD")
-    for what, names in (("mute", restraint.mute), ("deny", restraint.deny), ("deny quotes", restraint.deny_quotes)):
-        if names:
-            parts.append(f"{what} {', '.join(sorted(names))}")
-    return ", ".join(parts) or "nothing"
+from engine.ruleset.words import restraint_words
 
 
 def status(state: State) -> Data:
@@ -70,7 +56,8 @@ def _restrains(state: State, item: InForce) -> Data:
     numbers = {latch.name: latch.number for latch in state.book.latches()}
     number = next((number for name, number in numbers.items() if name.startswith(item.instance + "/")), None)
     return {
-        "rule": item.rule, "instance": item.instance, "because": item.because, "restraint": words(item.restraint),
+        "rule": item.rule, "instance": item.instance, "because": item.because,
+        "restraint": restraint_words(item.restraint),
         "since": item.since, "ends": item.ends, "clear_with": item.clear_with,
         "latch": number if item.because == "latched" else None,
     }
@@ -137,7 +124,8 @@ def _latches(state: State) -> list[Data]:
     return [
         {
             "number": latch.number, "name": latch.name, "rule": latch.rule, "mode": str(latch.mode),
-            "since": latch.since, "restraint": words(latch.restraint), "clear_with": f"engine rearm {latch.number}",
+            "since": latch.since, "restraint": restraint_words(latch.restraint),
+            "clear_with": f"engine rearm {latch.number}",
         }
         for latch in state.book.latches()
     ]
