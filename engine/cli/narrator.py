@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any, TextIO
 
 from engine.cli.story import Line, told
@@ -37,6 +38,7 @@ class Narrator:
         """Columns of the terminal; 0 for as wide as the text is."""
         self._info: RunInfo | None = None
         self._progress = Progress(1)
+        self._state = ""
         self._chapter = 0
         self._counted: Counter[str] = Counter()
         self._told: set[tuple[str, str, str]] = set()
@@ -44,6 +46,7 @@ class Narrator:
     def start(self, info: RunInfo) -> None:
         """Say what this run is and that no money can move."""
         self._info = info
+        self._state = _near(info.state_dir)
         self._progress = Progress(max(1, info.last_at - info.first_at))
         paint = self._paint
         resumed = f", resumed from event {info.resumed_from_seq}" if info.resumed_from_seq else ""
@@ -53,8 +56,8 @@ class Narrator:
             ("mode", info.mode.value + ("" if live else ": orders go to the simulated exchange in this process")),
             ("tape", f"{info.tape}, {_stretch(info)}"),
             ("rules", f"{info.rules} rules and {info.flags} flags loaded"),
-            ("state", f"{info.state_dir}{resumed}"),
-            ("stop", f"Ctrl-C ends it in order; touch {info.state_dir}/HALT halts it"),
+            ("state", f"{self._state}{resumed}"),
+            ("stop", f"Ctrl-C ends it in order; touch {self._state}/HALT halts it"),
         ]
         for line in columns(rows):
             self._print(line)
@@ -92,7 +95,7 @@ class Narrator:
         self._progress.clear()
         for line in report(summary, self._counted, self._paint):
             self._print(line)
-        state = "" if self._info is None else f" --state {self._info.state_dir}"
+        state = f" --state {self._state}" if self._state else ""
         for line in go_on(summary, self._command, state, self._paint):
             self._print(line)
 
@@ -212,6 +215,12 @@ def _latch(latch: Any) -> str:
         return str(latch)
     since = f" since {instant(latch['since'])}" if latch.get("since") else ""
     return f"{latch.get('number', '')}  {latch.get('name', '')}: {latch.get('restraint', '')}{since}"
+
+
+def _near(path: Path) -> str:
+    """Return `path` as it is typed here: from this directory if it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)
 
 
 def _promise(info: RunInfo) -> str:
