@@ -59,7 +59,7 @@ _INSTEAD = {
     "[": "write a function such as avg_over(signal, \"5m\")", "]": "write a function such as avg_over(signal, \"5m\")",
     "{": "labels are arguments: avg_over(signal, \"5m\", venue=\"paper\")",
     "}": "labels are arguments: venue=\"paper\"",
-    "#": "put the comment on a line of its own outside the expression", "'": "close the quote", '"': "close the quote",
+    "#": "put the comment on a line of its own outside the expression",
     "\\": "remove it", ";": "write one condition; join two with `and`", "^": "write the product out",
 }
 _WORDS = {
@@ -192,9 +192,17 @@ def _check_text(text: str) -> Iterator[Problem]:
             "split the rule in two",
         )
         return
-    for token in tokens:
-        yield from _check_token(token)
-    yield from _check_parentheses(tokens)
+    quote = next((token for token in tokens if token.kind == "other" and token.text in "'\""), None)
+    if quote is not None:
+        fix = "close it; a word has no backslash"
+        yield Problem(quote.offset, "expr-syntax", "this quote begins no plain word", fix)
+        return
+    problems = [problem for token in tokens for problem in _check_token(token)]
+    if not any(token.text in ("{", "[") for token in tokens):
+        problems += _check_parentheses(tokens)
+    yield from problems
+    if not problems:
+        yield from _check_order(tokens)
 
 
 def _check_token(token: Token) -> Iterator[Problem]:
@@ -221,6 +229,33 @@ def _check_number(text: str, offset: int) -> Iterator[Problem]:
         )
     else:
         yield Problem(offset, "expr-number", f"`{text[:40]}` is not a plain decimal number", "write digits and one dot")
+
+
+def _check_order(tokens: list[Token]) -> Iterator[Problem]:
+    """Check that values and what joins them take turns: Python's parser points anywhere but there."""
+    before: Token | None = None
+    value_before = False
+    for token in tokens:
+        text = token.text
+        is_value = token.kind in ("number", "string") or token.kind == "name" and text not in _JOINING
+        calls = text == "(" and before is not None and before.kind == "name" and before.text not in _JOINING
+        if is_value or text == "not" or text == "(" and not calls:
+            if value_before:
+                yield Problem(
+                    token.offset, "expr-syntax", f"nothing joins `{text}` to what is before it",
+                    "join conditions with `and` or `or`, values with + - * / or a comparison",
+                )
+                return
+            value_before = is_value
+        elif not calls and not value_before and text not in "+-" and not (before and before.text + text == "()"):
+            message = f"a value is missing before `{text}`"
+            yield Problem(token.offset, "expr-syntax", message, "write it, or remove the sign")
+            return
+        else:
+            value_before = text == ")"
+        before = token
+    if not value_before and before is not None:
+        yield Problem(before.offset, "expr-syntax", f"nothing follows `{before.text}`", "write what is missing")
 
 
 def _check_parentheses(tokens: list[Token]) -> Iterator[Problem]:

@@ -59,9 +59,7 @@ def bind_call(bound: Bound, node: ast.Call, nest: Nest) -> tuple[ast.expr, Type]
     name = node.func.id
     if name not in FUNCTIONS:
         _unknown_function(bound, node.func)
-        for argument in node.args:
-            if not isinstance(argument, ast.Constant):
-                bind(argument)
+        _unknown_names(bound, node)
         return _WRONG, ANY
     starred = next((one for one in node.args if isinstance(one, ast.Starred)), None)
     if starred is not None or any(keyword.arg is None for keyword in node.keywords):
@@ -80,6 +78,17 @@ def _unknown_function(bound: Bound, name: ast.Name) -> None:
     else:
         fix = fix_for(name.id, FUNCTIONS)
     bound.say(name, "expr-unknown-function", f"there is no function {name.id}", fix)
+
+
+def _unknown_names(bound: Bound, node: ast.Call) -> None:
+    """Say which names inside a call that is not known are not known either."""
+    known = {*bound.world.catalogue.specs, *bound.world.flags, *FUNCTIONS}
+    for name in (one for argument in node.args for one in ast.walk(argument)):
+        if isinstance(name, ast.Name) and name.id not in known:
+            if name.id.isupper():
+                bound.flag(name)
+            else:
+                bound.signal(name)
 
 
 def _scalar(bound: Bound, node: ast.Call, name: str, bind: Bind) -> tuple[ast.expr, Type]:
@@ -249,7 +258,7 @@ def check_labels(bound: Bound, at: ast.expr, spec: SignalSpec, labels: tuple[tup
         return
     named = " and ".join(missing)
     if bound.setting.kind is RuleKind.ENTRY:
-        fix = f'give it as an argument: value({spec.name}, {missing[0]}="...")'
+        fix = f'give it as an argument: {missing[0]}="..."'
     else:
         fix = f"write `by: [{', '.join([*bound.setting.by, *missing])}]`, or give it as an argument"
     bound.say(at, "expr-unbound-label", f"{spec.name} is one signal for each {named}: which is meant?", fix)

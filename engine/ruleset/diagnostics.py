@@ -7,6 +7,7 @@ a list, and `settle` puts them in reading order at the end.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,22 +61,19 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _capped(findings: list[Finding]) -> Iterable[Finding]:
-    counts: dict[str, int] = {}
+    totals = Counter(finding.file for finding in findings)
+    listed: Counter[str] = Counter()
     for finding in findings:
-        counts[finding.file] = counts.get(finding.file, 0) + 1
-        if counts[finding.file] < MOST_IN_A_FILE or _total(findings, finding.file) == MOST_IN_A_FILE:
+        listed[finding.file] += 1
+        if listed[finding.file] < MOST_IN_A_FILE or totals[finding.file] == MOST_IN_A_FILE:
             yield finding
-        elif counts[finding.file] == MOST_IN_A_FILE:
-            more = _total(findings, finding.file) - MOST_IN_A_FILE + 1
+        elif listed[finding.file] == MOST_IN_A_FILE:
+            more = totals[finding.file] - MOST_IN_A_FILE + 1
             yield Finding(
                 file=finding.file, line=finding.line, column=finding.column, code="too-many",
                 severity=Severity.ERROR, message=f"{more} more findings in this file are not listed",
                 fix="mend the ones above and check again", source_line=finding.source_line,
             )
-
-
-def _total(findings: list[Finding], file: str) -> int:
-    return sum(1 for finding in findings if finding.file == file)
 
 
 def format_text(findings: Iterable[Finding]) -> str:

@@ -137,7 +137,7 @@ class Binder:
         tree, found = self.bind(node)
         if found.what not in ("bool", "any"):
             self._bound.say(
-                node, "expr-type", f"`{word}` joins conditions, but this is {found}", "compare it with a limit",
+                node, "expr-type", f"`{word}` takes conditions, but this is {found}", "compare it with a limit",
             )
         return tree
 

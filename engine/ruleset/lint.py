@@ -104,16 +104,18 @@ class _Lint:
         spec, world = self._spec, self._world
         space = Space(spec.expr, world.catalogue, world.flags)
         holds, fails = space.region(spec.expr.tree), space.region(spec.expr.tree, holds=False)
-        self._lint_parts(spec.expr, self._key, space)
         if holds == ():
             self._never(spec)
         elif fails == ():
             grants = spec.kind is RuleKind.MAKER_GATE
+            code = "lint-always-true" if spec.expr.inputs or spec.expr.held else "lint-constant"
             self._say(
-                self._key, "lint-always-true", "this always holds" + (", so it always grants" if grants else ""),
+                self._key, code, "this always holds" + (", so it always grants" if grants else ""),
                 "compare with a limit that can be on either side of the signal",
                 severity=Severity.ERROR if grants and not spec.expr.flags else Severity.WARNING,
             )
+        else:
+            self._lint_parts(spec.expr, self._key, space)
         if spec.clear_expr is not None:
             clear_space = Space(spec.clear_expr, world.catalogue, world.flags)
             self._lint_parts(spec.clear_expr, "clear_expr", clear_space)
@@ -122,9 +124,9 @@ class _Lint:
     def _never(self, spec: RuleSpec) -> None:
         protects = spec.kind in RESTRAINING or spec.kind is RuleKind.ENTRY
         does = {RuleKind.MAKER_GATE: "grants", RuleKind.WATCH: "tells anything"}.get(spec.kind, "fires")
-        defaults = ", with the flags' defaults," if spec.expr.flags else ""
+        defaults = " with the flags' defaults" if spec.expr.flags else ""
         self._say(
-            self._key, "lint-never-fires", f"this can never hold{defaults} so the rule never {does}",
+            self._key, "lint-never-fires", f"this can never hold{defaults}, so the rule never {does}",
             "compare with a limit that the signal can pass",
             severity=Severity.ERROR if protects and not spec.expr.flags else Severity.WARNING,
         )

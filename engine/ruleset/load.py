@@ -107,8 +107,17 @@ def _deciding(one: Parsed) -> dict[str, Data]:
     data: dict[str, Data] = {key: _numbers(value) for key, value in said.items() if key not in _NOT_DECIDING}
     for key in _EXPRESSIONS:
         if isinstance(data.get(key), str):
-            data[key] = ast.unparse(ast.parse(f"({data[key]}\n)", mode="eval").body)
+            data[key] = _respelled(str(data[key]))
     return data
+
+
+def _respelled(text: str) -> str:
+    """Return an expression that was accepted in its one spelling: layout and quotes gone, numbers as floats."""
+    tree = ast.parse(f"({text}\n)", mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            node.value = float(node.value)
+    return ast.unparse(tree)
 
 
 def _numbers(value: Data) -> Data:

@@ -55,7 +55,7 @@ def _releases(escape: Escape, node: Node | None, spec: RuleSpec) -> Finding | No
         return node.finding(
             "polarity-releases",
             f"{escape.ref.reads}({name}) can make this false when {name} falls silent: doubt must not release",
-            _turn(escape),
+            _turn(escape, {"absent": "{0} joined with `or`", "fresh": "not {0}", "age": "{0} > a limit"}),
             offset=offset,
         )
     if spec.action is not None:
@@ -81,17 +81,16 @@ def _grants(escape: Escape, node: Node | None, key: str) -> Finding | None:
     return node.finding(
         f"polarity-{does}s",
         f"{escape.ref.reads}({name}) can make this true when {name} falls silent: doubt must not {does}",
-        _turn(escape), offset=offset_of(node.text, escape.at),
+        _turn(escape, {"absent": "not {0}", "fresh": "{0}", "age": "{0} < a limit"}),
+        offset=offset_of(node.text, escape.at),
     )
 
 
-def _turn(escape: Escape) -> str:
-    name = escape.ref.signal
-    return {
-        "absent": f"turn it round (`absent({name})` or `not absent({name})`), or leave it out",
-        "fresh": f"turn it round (`fresh({name}, ...)` or `not fresh({name}, ...)`), or leave it out",
-        "age": f"turn the comparison of age({name}) round, or leave it out",
-    }[escape.ref.reads]
+def _turn(escape: Escape, right: dict[str, str]) -> str:
+    """Return the fix: the escape turned the way that `right` says of its kind."""
+    reads, name = escape.ref.reads, escape.ref.signal
+    call = f"{reads}({name}, ...)" if reads == "fresh" else f"{reads}({name})"
+    return f"write {right[reads].format(call)}, or leave it out: doubt is handled by itself"
 
 
 def _check_by(spec: RuleSpec, node: Node, world: World, findings: list[Finding]) -> None:
@@ -114,17 +113,16 @@ def _check_by(spec: RuleSpec, node: Node, world: World, findings: list[Finding])
 
 
 def _check_restraint(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:
-    at = node.key("restrain")
-    if spec.kind not in RESTRAINING or node.get("restrain") is None:
+    at, written = node.key("restrain"), node.get("restrain")
+    if spec.kind not in RESTRAINING or written is None or written.kind != "map":
         return
-    restrain = spec.restrain
-    if spec.kind is RuleKind.CUTBACK and restrain.size_mult == 1 and restrain.max_notional_usd is None:
+    if spec.kind is RuleKind.CUTBACK and not {"size_mult", "max_notional_usd"} & written.entries.keys():
         findings.append(at.finding(
             "rule-kind", "a cutback cuts nothing here", "add `size_mult` or `max_notional_usd` to `restrain`",
         ))
-    if spec.kind is RuleKind.MUTE and not (restrain.mute or restrain.deny or restrain.deny_quotes):
+    if spec.kind is RuleKind.MUTE and not {"mute", "deny", "deny_quotes"} & written.entries.keys():
         findings.append(at.finding("rule-kind", "a mute mutes nothing here", "add `mute: [SCALP]` to `restrain`"))
-    if spec.ttl and restrain.level:
+    if spec.ttl and spec.restrain.level:
         findings.append(node.key("ttl").finding(
             "rule-ttl", "`ttl` would end a level: only cutbacks, mutes and denials may end by contract",
             "remove `ttl`, or put the level into a rule of its own",

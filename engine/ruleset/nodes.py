@@ -13,7 +13,7 @@ from engine.ruleset.places import Spot, spots_of
 from engine.ruleset.spec import Place
 
 Kind = Literal["map", "seq", "str", "int", "float", "bool", "null", "broken"]
-"""`broken` is a scalar or alias about which a finding was made already: nobody says more of it."""
+"""`broken` is a key, scalar or alias about which a finding was made already: nobody says more of it."""
 
 _BREAK = re.compile(r"\r\n|\n|\r")
 

@@ -74,10 +74,12 @@ def _resolve_key(node: Node, findings: list[Finding], *, is_trap: bool) -> None:
     text = node.text
     node.kind, node.scalar = "str", text
     if text == "<<":
+        node.kind = "broken"
         findings.append(
             node.finding("yaml-merge", "the merge key << copies keys that are not seen here", "write the keys out"),
         )
     elif is_trap or text in _NULL or text in _BOOL or _FLOAT.fullmatch(text):
+        node.kind = "broken"
         shown = quoted(text) if text else "nothing"
         findings.append(node.finding("yaml-key", f"{shown} is not text, and keys are", f'quote it: "{text}"'))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.nodes import Node
@@ -40,7 +41,7 @@ def shipped_schema(name: str) -> Mapping[str, Any]:
 def check_schema(node: Node, schema: Mapping[str, Any], findings: list[Finding]) -> None:
     """Add a finding for each way in which `node` is not what `schema` (Draft 2020-12) wants, at its place."""
     seen: set[tuple[int, int, str]] = set()
-    for error in Draft202012Validator(schema).iter_errors(node.plain()):
+    for error in _Validator(schema).iter_errors(node.plain()):
         for finding in _findings(node, error):
             key = (finding.line, finding.column, finding.message)
             if key not in seen:
@@ -60,6 +61,18 @@ class _Refusal:
     @property
     def about(self) -> str:
         return str(self.schema.get("x-fix") or self.schema.get("description") or "see the schema")
+
+
+def _unique(_: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """The library's own check compares every pair where items do not sort: a file could make it take hours."""
+    if wanted and isinstance(instance, list):
+        spelled = {json.dumps(item, sort_keys=True) for item in instance}
+        if len(spelled) < len(instance):
+            yield ValidationError("has non-unique elements")
+
+
+_extend: Any = extend
+_Validator: Any = _extend(Draft202012Validator, {"uniqueItems": _unique})
 
 
 def _findings(root: Node, error: ValidationError) -> Iterator[Finding]:
@@ -120,6 +133,8 @@ def _explain(target: Node, refusal: _Refusal) -> tuple[str, str, str]:
         return "schema-type", f"{names} is wanted here, not {shown}", str(refusal.schema.get("x-fix") or fix)
     if refusal.word in ("enum", "const"):
         choices = [_word(one) for one in ([wanted] if refusal.word == "const" else wanted)]
+        if len(choices) == 1:
+            return "schema-choice", f"{shown} is not {choices[0]}", f"write {choices[0]}"
         return "schema-choice", f"{shown} is none of {', '.join(choices)}", fix_for(target.text, choices)
     if refusal.word == "pattern":
         return "schema-pattern", f"{shown} is not written as it must be", refusal.about

@@ -16,6 +16,8 @@ _FIXES = (
      "indent it like its neighbours, and close every quote and bracket above it"),
     ("expected <block end>", "the line does not fit the ones above it",
      "indent it like its neighbours, and close every quote and bracket above it"),
+    ("did not find expected '-'", "the line does not fit the ones above it",
+     "indent it like its neighbours, and close every quote and bracket above it"),
     ("could not find expected ':'", "a key without its colon", "write `key: value`"),
     ("while scanning a simple key", "a key without its colon", "write `key: value`"),
     ("block sequence entries are not allowed", "a dash where no list can begin", "put the `- ` on a line of its own"),
@@ -36,14 +38,20 @@ _FIXES = (
 )
 
 
+_OPEN = ("expected ',' or", "unexpected end of stream", "unexpected document indicator")
+"""Something is never closed: where it was opened says more than where the file ended."""
+
+
 def syntax_finding(error: yaml.YAMLError, source: Source) -> Finding:
     """Return what stopped the parser: the place is the problem's, else the beginning of what it was part of."""
     mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    begun: Any = getattr(error, "context_mark", None)
+    if begun is not None and any(word in str(getattr(error, "problem", "")) for word in _OPEN):
+        mark = begun
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     problem = str(getattr(error, "problem", "") or "")
     context = str(getattr(error, "context", "") or "")
     code, message, fix = _words(problem, context, source.line(line)[column - 1:column])
-    begun = getattr(error, "context_mark", None)
     if begun is not None and begun.line + 1 != line:
         message += f" (in what begins in line {begun.line + 1})"
     return Finding(

@@ -145,6 +145,11 @@ def _series(
             "test-unread-series", f"the rule does not read {match[1]}", fix_for(match[1], reads, otherwise="remove it"),
         ))
         return None
+    if spec.order_scope:
+        findings.append(key_node.finding(
+            "test-series", f"{spec.name} belongs to the order and has no samples", "give its value under `order:`",
+        ))
+        return None
     labels = _labels(match[2] or "", spec, key_node, findings)
     samples = _samples(value, spec, findings)
     return TestSeries(signal=spec.name, labels=labels, samples=samples, place=key_node.place)
@@ -184,7 +189,8 @@ def _samples(value: Node, spec: SignalSpec, findings: list[Finding]) -> tuple[Te
             continue
         samples.extend([sample] * (int(count) if star else 1))
         if len(samples) > MOST_SAMPLES:
-            findings.append(value.finding("test-sample", f"more than {MOST_SAMPLES} samples", "use a longer step"))
+            message = f"more than {MOST_SAMPLES} samples"
+            findings.append(value.finding("test-sample", message, "use a longer step", offset=token.start()))
             break
     return tuple(samples[:MOST_SAMPLES])
 

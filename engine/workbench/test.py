@@ -135,7 +135,7 @@ class _Run:
             for expectation in self._test.expect:
                 if expectation.at == instant:
                     self._check(expectation, at)
-        if self._spec.kind is not RuleKind.ENTRY and not self._views({}):
+        if self._spec.by and all(view.instance == self._spec.id for view in self._book.views(self._snapshot.now)):
             return "the rule was never evaluated: no sample came for the labels it is evaluated by"
         return ""
 
