@@ -12,16 +12,17 @@ from collections.abc import Mapping, Sequence
 from engine.model.codec import Data
 from engine.model.effects import Effect
 from engine.model.flags import FlagValue
-from engine.model.restraints import NONE, InForce
+from engine.model.restraints import InForce
 from engine.ruleset import rearming, saved, views
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.entries import Entries, EntryVerdict
 from engine.ruleset.grants import Grants
 from engine.ruleset.instances import Instance
-from engine.ruleset.latches import Episode, Key, Latch, instance_name
+from engine.ruleset.latches import Episode, Key, Latch
 from engine.ruleset.moves import Moves
 from engine.ruleset.readers import Readers
 from engine.ruleset.spec import Enforcement, Latching, RuleKind, RuleSet
+from engine.ruleset.unmet import unmet
 from engine.ruleset.views import RuleView
 from engine.signals.catalogue import Catalogue
 from engine.signals.snapshot import Snapshot
@@ -52,6 +53,7 @@ class RuleBook:
         self._readers = Readers(snapshot)
         self._watched = self._readers.watched
         self._moves = Moves(snapshot)
+        self._timers = self._moves.timers
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
         self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
         self._restraining = [one for one in self._compiled.values() if one.restrains and one.spec.by]
@@ -67,7 +69,7 @@ class RuleBook:
     def _begin(self) -> None:
         for compiled in self._compiled.values():
             if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and _may_run(compiled):
-                self._step(self._add(compiled, ()), self._at)
+                self._step(self._add(compiled, ()), self._at, timed=True)
         for signal in sorted(self._snapshot.catalogue.specs):
             for labels in self._snapshot.labels_of(signal):
                 self.on_new_labels(self._at, signal, labels)
@@ -98,19 +100,19 @@ class RuleBook:
             if bound is None or (compiled.spec.id, bound) in self._instances:
                 continue
             if _may_run(compiled) and self._counts[compiled.spec.id] < self._cap:
-                self._step(self._add(compiled, bound), at)
+                self._step(self._add(compiled, bound), at, timed=True)
 
     def next_due(self) -> int | None:
         """Return when time alone next moves an instance, or None."""
-        return self._moves.timers.next_due()
+        return self._timers.soonest
 
     def fire(self, at: int) -> None:
         """Move what is due at or before `at`, each at its due instant, in the order (due, rule id, labels)."""
-        found = self._moves.timers.pop(at)
+        found = self._timers.pop(at)
         while found is not None:
             due, key = found
-            self._step(self._instances[key], self._now(due))
-            found = self._moves.timers.pop(at)
+            self._step(self._instances[key], self._now(due), timed=True)
+            found = self._timers.pop(at)
         self._now(at)
 
     def on_flags(self, at: int, flags: Mapping[str, FlagValue]) -> None:
@@ -135,7 +137,7 @@ class RuleBook:
                 instance.forget()
                 self._moves.switch_off(instance, at)
             else:
-                self._step(instance, at)
+                self._step(instance, at, timed=True)
 
     def on_boundary(self, at: int) -> None:
         """End the latches that last until the daily boundary."""
@@ -164,29 +166,7 @@ class RuleBook:
     def unmet(self, *, account: str, venue: str, symbol: str, intent: str) -> tuple[InForce, ...]:
         """Return the restraints of enforced rules that have no instance for such an order: they count as unknown."""
         order = {"account": account, "venue": venue, "symbol": symbol, "intent": intent}
-        found: list[InForce] = []
-        for compiled in self._restraining:
-            restraint = compiled.doubted()
-            if compiled.enforced and restraint != NONE and not self._has_instance(compiled, order):
-                labels = tuple(order.get(name, "*") for name in compiled.spec.by)
-                found.append(
-                    InForce(
-                        rule=compiled.spec.id, instance=instance_name(compiled.spec.id, labels),
-                        scope=compiled.order_scope(order), restraint=restraint,
-                        because="held", since=self._at, clear_with="",
-                        ends="when its signals are first heard for these labels",
-                    )
-                )
-        return tuple(found)
-
-    def _has_instance(self, compiled: CompiledRule, order: Mapping[str, str]) -> bool:
-        if all(name in order for name in compiled.spec.by):
-            return (compiled.spec.id, tuple(order[name] for name in compiled.spec.by)) in self._instances
-        return any(
-            rule == compiled.spec.id
-            and all(order.get(name, value) == value for name, value in zip(compiled.spec.by, labels, strict=True))
-            for rule, labels in self._instances
-        )
+        return unmet(self._restraining, self._instances, order, self._at)
 
     def judge_entry(
         self, at: int, order: Mapping[str, float | str], labels: Mapping[str, str]
@@ -247,7 +227,7 @@ class RuleBook:
         self._moves.load(data["moves"], saved.lifecycled(self._instances), renamed, self._at)
         self._grants.load(data["grants"])
         for instance in self._grants.all():
-            self._moves.timers.set(instance.key, instance.held_due(self._at))
+            self._timers.set(instance.key, instance.held_due(self._at))
         if data["digest"] != self.rules.digest:
             self._grants.revoke(self._at)
 
@@ -277,14 +257,14 @@ class RuleBook:
         for instance in touched:
             self._step(instance, at)
 
-    def _step(self, instance: Instance, at: int) -> None:
+    def _step(self, instance: Instance, at: int, *, timed: bool = False) -> None:
         if instance.compiled.spec.kind is not RuleKind.MAKER_GATE:
-            self._moves.step(instance, at)
+            self._moves.step(instance, at, timed=timed)
             return
         move = self._grants.step(instance, at)
         if move is not None:
             self._moves.tell(move)
-        self._moves.timers.set(instance.key, instance.held_due(at) if instance.compiled.evaluated else None)
+        self._timers.set(instance.key, instance.held_due(at) if instance.compiled.evaluated else None)
 
     def _add(self, compiled: CompiledRule, labels: tuple[str, ...]) -> Instance:
         instance = Instance(compiled, labels, self._snapshot)

@@ -65,14 +65,20 @@ class LatchBook:
 
     def __init__(self) -> None:
         self._open: dict[int, Latch] = {}
+        self._by_key: dict[Key, tuple[Latch, ...]] = {}
         self._last_number = 0
 
     def close(self, latch: Latch) -> Latch:
         """Add `latch` under the next number and return it so."""
         self._last_number += 1
         numbered = replace(latch, number=self._last_number)
-        self._open[numbered.number] = numbered
+        self._add(numbered)
         return numbered
+
+    def _add(self, latch: Latch) -> None:
+        self._open[latch.number] = latch
+        key = (latch.rule, latch.labels)
+        self._by_key[key] = (*self._by_key.get(key, ()), latch)
 
     def all(self) -> tuple[Latch, ...]:
         """Return the open latches, oldest first."""
@@ -80,8 +86,7 @@ class LatchBook:
 
     def of(self, key: Key) -> tuple[Latch, ...]:
         """Return the open latches of one instance, oldest first."""
-        rule, labels = key
-        return tuple(latch for latch in self._open.values() if latch.rule == rule and latch.labels == labels)
+        return self._by_key.get(key, ())
 
     def find(self, wanted: str) -> Latch | None:
         """Return the latch with the number or name `wanted`, or None."""
@@ -92,6 +97,12 @@ class LatchBook:
     def remove(self, latch: Latch) -> None:
         """Open `latch` again; nothing is left of it."""
         del self._open[latch.number]
+        key = (latch.rule, latch.labels)
+        left = tuple(one for one in self._by_key[key] if one.number != latch.number)
+        if left:
+            self._by_key[key] = left
+        else:
+            del self._by_key[key]
 
     def listing(self) -> str:
         """Return the open latches as one phrase for a message."""
@@ -104,13 +115,13 @@ class LatchBook:
     def load(self, data: Data, renamed: Mapping[str, str]) -> None:
         """Become what `dump` wrote; `renamed` maps former rule ids to today's."""
         self._last_number = data["last_number"]
-        self._open = {}
+        self._open, self._by_key = {}, {}
         for item in data["open"]:
             latch: Latch = from_data(Latch, item)
             rule = renamed.get(latch.rule, latch.rule)
             if rule != latch.rule:
                 latch = replace(latch, rule=rule, instance=instance_name(rule, latch.labels))
-            self._open[latch.number] = latch
+            self._add(latch)
 
 
 def latch_in_force(latch: Latch, beneath: str) -> InForce:

@@ -9,14 +9,14 @@ is not known true; CLEAR, known false and, where there is a `clear_expr`, that k
 In every cell the first timer that is due moves the rule; a state without a timer is where
 it goes at once, and where nothing is due it stays. This is `TABLE` in words:
 
-| state    | TRUE                          | UNKNOWN                   | WAIT              | CLEAR                   |
-|----------|-------------------------------|---------------------------|-------------------|-------------------------|
-| inactive | for: firing, else pending     | doubt: held               | -                 | -                       |
-| pending  | for: firing                   | doubt: held               | inactive          | inactive                |
-| firing   | -                             | -                         | clearing          | clear: cooldown, else clearing |
-| clearing | firing                        | firing                    | -                 | clear: cooldown         |
-| cooldown | for: firing, lockout: pending | doubt after lockout: held | lockout: inactive | lockout: inactive       |
-| held     | for: firing, known: pending   | -                         | known: inactive   | known: inactive         |
+| state    | TRUE                          | UNKNOWN                 | WAIT              | CLEAR                     |
+| -------- | ----------------------------- | ----------------------- | ----------------- | ------------------------- |
+| inactive | for: firing, else pending     | doubt: held             | -                 | -                         |
+| pending  | for: firing                   | doubt: held             | inactive          | inactive                  |
+| firing   | -                             | -                       | clearing          | clear: cooldown; clearing |
+| clearing | firing                        | firing                  | -                 | clear: cooldown           |
+| cooldown | for: firing, lockout: pending | lockout and doubt: held | lockout: inactive | lockout: inactive         |
+| held     | for: firing, known: pending   | -                       | known: inactive   | known: inactive           |
 
 The timers:
 - *for* runs from the first known-true, through doubt, until a known false; with no `for`

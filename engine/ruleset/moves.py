@@ -39,8 +39,8 @@ class Moves:
         self._opened: list[Episode] = []
         self._in_force: tuple[int, tuple[InForce, ...]] = (-1, ())
 
-    def step(self, instance: Instance, at: int) -> None:
-        """Evaluate `instance` at `at` (ns) and move it."""
+    def step(self, instance: Instance, at: int, *, timed: bool) -> None:
+        """Evaluate `instance` at `at` (ns) and move it; `timed` says that more than its inputs may have changed."""
         compiled = instance.compiled
         if not compiled.evaluated:
             return
@@ -49,6 +49,8 @@ class Moves:
         after = lifecycle.advance(
             instance.standing, reading, compiled.timing, at, latched=latched, doubted_since=instance.doubted_since()
         )
+        if after is instance.standing and not timed and not instance.clocks:
+            return
         self._settle(instance, after, at, self._why(instance, after, reading))
 
     def switch_off(self, instance: Instance, at: int) -> None:
@@ -244,7 +246,7 @@ class Moves:
         self.episodes = {(renamed.get(rule, rule), tuple(labels)): number for rule, labels, number in data["episodes"]}
         since = {(renamed.get(rule, rule), tuple(labels)): when for rule, labels, when in data["gripped"]}
         self._effects, self._opened, self._forces = [], [], {}
-        self.timers = Timers()
+        self.timers.clear()
         for key, instance in sorted(instances.items()):
             self._regrip(instance, at)
             force = self._forces.get(key)

@@ -2,7 +2,7 @@
 
 An instance has one entry in the heap, at its due time or earlier. A due time that moves
 away does not touch the heap: the entry finds that out when it comes up, and is armed
-anew. `next_due` is exact all the same, so that a run that was cut off and resumed wakes
+anew. `soonest` is exact all the same, so that a run that was cut off and resumed wakes
 at the same instants.
 """
 
@@ -14,9 +14,10 @@ from engine.ruleset.latches import Key
 
 
 class Timers:
-    """Due times (ns) by instance."""
+    """Due times (ns) by instance. `soonest` is the earliest, or None: read far more often than it changes."""
 
     def __init__(self) -> None:
+        self.soonest: int | None = None
         self._heap: list[tuple[int, Key]] = []
         self._due: dict[Key, int] = {}
         self._armed: dict[Key, int] = {}
@@ -24,16 +25,25 @@ class Timers:
     def set(self, key: Key, due: int | None) -> None:
         """Say when the instance `key` is due next; None for never."""
         if due is None:
-            self._due.pop(key, None)
-            return
-        self._due[key] = due
-        armed = self._armed.get(key)
-        if armed is None or due < armed:
-            self._armed[key] = due
-            heappush(self._heap, (due, key))
+            if self._due.pop(key, None) is None:
+                return
+        else:
+            self._due[key] = due
+            armed = self._armed.get(key)
+            if armed is None or due < armed:
+                self._armed[key] = due
+                heappush(self._heap, (due, key))
+        self.soonest = self._first()
 
-    def next_due(self) -> int | None:
-        """Return the earliest due time, or None."""
+    def clear(self) -> None:
+        """Forget every due time."""
+        self.soonest = None
+        self._heap.clear()
+        self._due.clear()
+        self._armed.clear()
+
+    def _first(self) -> int | None:
+        """Return the earliest due time, and make the heap's first entry say so."""
         heap = self._heap
         while heap:
             entry, key = heap[0]
@@ -52,10 +62,11 @@ class Timers:
 
     def pop(self, at: int) -> tuple[int, Key] | None:
         """Return (due, instance) of the first one due at or before `at`, which then has no due time, or None."""
-        due = self.next_due()
+        due = self.soonest
         if due is None or due > at:
             return None
         _, key = heappop(self._heap)
         del self._due[key]
         del self._armed[key]
+        self.soonest = self._first()
         return due, key

@@ -29,7 +29,7 @@ def test_it_is_a_plain_table_of_due_times(steps: list[tuple[Key, int | None, int
         table.pop(key, None)
         if due is not None:
             table[key] = due
-        assert timers.next_due() == min(table.values(), default=None)
+        assert timers.soonest == min(table.values(), default=None)
         popped = timers.pop(now)
         wanted = min(((due, key) for key, due in table.items() if due <= now), default=None)
         assert popped == wanted
@@ -41,4 +41,4 @@ def test_moving_a_due_time_away_again_and_again_does_not_grow_the_heap() -> None
     timers = Timers()
     for number in range(1_000):
         timers.set(KEYS[0], 10 + number)
-    assert len(timers._heap) == 1 and timers.next_due() == 1_009
+    assert len(timers._heap) == 1 and timers.soonest == 1_009
