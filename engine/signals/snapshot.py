@@ -164,7 +164,8 @@ class Snapshot:
         if series is None:
             raise ValueError(f"slot {slot} follows a sample; degrade the sample")
         lost = Heard(at, self.values[slot], None, int(status))
-        if status is Status.INVALID:
+        if status is Status.INVALID or series.happens:
+            # An event that was lost happened all the same: windows bound because of the next one have the hole too.
             self._firsts.keep(series, lost)
         if series.happens:
             series.own = int(status)
