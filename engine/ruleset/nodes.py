@@ -84,6 +84,8 @@ class Node:
 
     def spot(self, offset: int) -> tuple[int, int]:
         """Return the line and column in the file of the character at `offset` of a scalar's text, both from 1."""
+        if offset <= 0 and not self.style:
+            return self.line, self.col
         if self._spots is None:
             raw = self.source.text[self.index:self.end]
             found = spots_of(self.text, raw, (self.line - 1, self.col - 1), self.style)

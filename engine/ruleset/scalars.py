@@ -18,6 +18,8 @@ _NULL = ("", "~", "null", "Null", "NULL")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _YES = ("yes", "on", "y")
 _NO = ("no", "off", "n")
+_LONGEST_YES = 3
+_SIGNS_OF_A_NUMBER = frozenset("0123456789+-.")
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _PREFIXED = re.compile(r"[-+]?0[xXoObB][0-9a-fA-F_]+")
 _GROUPED = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
@@ -62,6 +64,8 @@ def resolve(node: Node, findings: list[Finding], *, is_key: bool, tagged: bool) 
         node.kind = "null"
     elif text in _BOOL:
         node.kind, node.scalar = "bool", _BOOL[text]
+    elif text[0] not in _SIGNS_OF_A_NUMBER:
+        node.kind, node.scalar = "str", text
     elif _INT.fullmatch(text):
         node.kind, node.scalar = "int", int(text)
     elif _FLOAT.fullmatch(text):
@@ -86,6 +90,8 @@ def _resolve_key(node: Node, findings: list[Finding], *, is_trap: bool) -> None:
 
 def _trap(text: str) -> tuple[str, str, str] | None:
     """Return (code, message, fix) for a plain scalar that must not be guessed at."""
+    if text[:1] not in _SIGNS_OF_A_NUMBER and len(text) > _LONGEST_YES:
+        return None
     lowered = text.lower()
     if lowered in _YES or lowered in _NO:
         value = "true" if lowered in _YES else "false"
