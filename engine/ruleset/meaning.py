@@ -10,7 +10,7 @@ from engine.ruleset.binding import World
 from engine.ruleset.diagnostics import Finding, Severity
 from engine.ruleset.nodes import Node
 from engine.ruleset.polarity import Escape, escapes
-from engine.ruleset.reading import flags_of, inputs_of
+from engine.ruleset.reading import inputs_of
 from engine.ruleset.spec import RESTRAINING, Enforcement, Latching, RuleKind, RuleSpec
 from engine.ruleset.suggest import fix_for
 
@@ -142,7 +142,7 @@ def _check_notice(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:
     text = notify.get("text") if notify is not None else None
     if text is None or text.kind != "str":
         return
-    known = [*(ref.signal for ref in inputs_of(spec.expr, spec.clear_expr)), *flags_of(spec), *spec.by]
+    known = [*(ref.signal for ref in inputs_of(spec.expr, spec.clear_expr)), *spec.by]
     rest = _PLACEHOLDER.sub(lambda match: "." * len(match[0]), text.text)
     stray = next((offset for offset, char in enumerate(rest) if char in "{}"), None)
     if stray is not None:

@@ -51,7 +51,7 @@ def test_everything_that_is_written_is_kept() -> None:
         on_unknown="cutback", on_unknown_reason="equity is slow", unknown_cutback="{max_notional_usd: 100.50}",
         unknown_grace="30s", min_clear="250ms", restrain="{level: reduce_only, mute: [SCALP, ENTRY], deny: [XYZUSDT],"
         " deny_quotes: [FDUSD], max_notional_usd: 1000}", action="{exit_risk: DEPEG_EXIT_RISK, trim_pct: 50}",
-        notify='{to: page, text: "lost {daily_loss_pct:.2f} of {account}, limit {DEPEG_GUARD_ENABLED}"}',
+        notify='{to: page, text: "lost {daily_loss_pct:.2f} of {account}"}',
         formerly="[old.id]",
         tests="[]",
     )
