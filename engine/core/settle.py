@@ -24,12 +24,13 @@ def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect])
     for sample in derived:
         snapshot.put_named(sample.name, sample.labels, sample.value, sample.event_at, at)
     for _ in range(MAX_ROUNDS):
+        if snapshot.settled():
+            break
         for name, labels in snapshot.take_new_labels():
             book.on_new_labels(at, name, labels)
         changed = snapshot.take_changed()
-        if not changed:
-            break
-        book.on_changed(at, changed)
+        if changed:
+            book.on_changed(at, changed)
     else:
         fault(state, at, f"signals did not settle in {MAX_ROUNDS} rounds", out)
     if book.version != state.book_version:

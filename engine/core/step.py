@@ -8,7 +8,7 @@ propose, so no order is ever reviewed against a stale restraint.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.core.command import COMMANDS
 from engine.core.orders import converge, dispatch
@@ -39,8 +39,7 @@ _ORDER_EVENTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one input led to, in order, and when the core next wants to be woken (ns, or None)."""
 
     effects: Sequence[Effect]
@@ -50,8 +49,7 @@ class Step:
 def step(state: State, item: Input) -> Step:
     """Take `item` in and return what to do. `item.at` never goes back: the loop sees to it."""
     out: list[Effect] = []
-    if state.wake_at is not None and state.wake_at <= item.at:
-        _fire_until(state, item.at, out)
+    _fire_until(state, item.at, out)
     state.at = state.look.at = item.at
     state.seq = item.seq
     state.tally.events += 1
@@ -70,7 +68,6 @@ def wake(state: State, at: int) -> Step:
     """Fire what is due up to `at`. A wake-up carries nothing, takes no seq and is not recorded."""
     out: list[Effect] = []
     _fire_until(state, at, out)
-    state.wake_at = _next_due(state)
     return Step(out, state.wake_at)
 
 
@@ -115,11 +112,12 @@ def _next_due(state: State) -> int | None:
 
 
 def _fire_until(state: State, at: int, out: list[Effect]) -> None:
-    due = _next_due(state)
+    # Between two steps nothing changes, so what was due first after the last one still is.
+    due = state.wake_at
     while due is not None and due <= at:
         # A clock that stood still may leave something due in the past: it fires now, never earlier.
         _fire(state, max(due, state.at), out)
-        due = _next_due(state)
+        due = state.wake_at = _next_due(state)
 
 
 def _fire(state: State, at: int, out: list[Effect]) -> None:

@@ -43,7 +43,7 @@ class Offer(NamedTuple):
 class Book:
     """Everything the market said of one instrument that still counts."""
 
-    __slots__ = ("_quote_after_depth", "_taken", "_trade_last", "depth", "quote", "trade")
+    __slots__ = ("_quote_after_depth", "_shown", "_taken", "_trade_last", "depth", "quote", "trade")
 
     def __init__(self, *, lifetime: int) -> None:
         """`lifetime` is how long liquidity we took is remembered at most (ns)."""
@@ -52,11 +52,14 @@ class Book:
         self.trade: Trade | None = None
         self._quote_after_depth = False
         self._trade_last = False
+        self._shown: tuple[Touch | None, Touch | None] | None = None
+        """The displayed touch (bid, ask), once somebody asked for it; every order of ours asks at every move."""
         self._taken = {True: Taken(bids=True, lifetime=lifetime), False: Taken(bids=False, lifetime=lifetime)}
 
     def on_quote(self, event: Quote) -> None:
         """Store `event`. Nothing else: this is the hot path of every symbol nobody trades."""
         self.quote = event
+        self._shown = None
         self._quote_after_depth = True
         self._trade_last = False
 
@@ -69,6 +72,8 @@ class Book:
         """Take `event` in; False when it changed nothing."""
         depth = self.depth
         changed = depth.on_snapshot(event) if isinstance(event, DepthSnapshot) else depth.on_delta(event)
+        # Also a message that only shows a gap changes what is believed.
+        self._shown = None
         if changed:
             self._quote_after_depth = False
             self._trade_last = False
@@ -83,6 +88,12 @@ class Book:
 
     def displayed(self, *, bids: bool) -> Touch | None:
         """Return (price, size) of the best displayed level of one side; None when there is none."""
+        shown = self._shown
+        if shown is None:
+            shown = self._shown = (self._touch(bids=True), self._touch(bids=False))
+        return shown[0] if bids else shown[1]
+
+    def _touch(self, *, bids: bool) -> Touch | None:
         quote = self.quote
         if self._quote_governs() and quote is not None:
             best = (quote.bid, quote.bid_size) if bids else (quote.ask, quote.ask_size)
@@ -202,6 +213,7 @@ class Book:
         self.quote = from_data(Quote, data["quote"]) if data["quote"] is not None else None
         self.trade = from_data(Trade, data["trade"]) if data["trade"] is not None else None
         self._quote_after_depth, self._trade_last = data["quote_after_depth"], data["trade_last"]
+        self._shown = None
         self._taken[True].load(data["taken"][0])
         self._taken[False].load(data["taken"][1])
 

@@ -126,7 +126,9 @@ class Desk:
                 if working.order.client_id not in self._clerk.working:
                     continue
                 look(working, self.book, venue_at)
-                self._made(working, instrument, overrun(self.book, instrument, working, at), at)
+                got = overrun(self.book, instrument, working, at)
+                if got > 0:
+                    self._made(working, instrument, got, at)
             self._pull_triggers(at)
         self._note()
 

@@ -190,6 +190,8 @@ class Targets:
 
     def next_due(self) -> int | None:
         """Return the soonest retry (ns), or None."""
+        if not self._approaches:
+            return None
         return min((approach.retry_at for approach in self._approaches.values() if approach.retry_at), default=None)
 
     def on_timer(self, at: int) -> None:

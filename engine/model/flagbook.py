@@ -135,10 +135,15 @@ class FlagBook:
 
     def next_due(self) -> int | None:
         """Return when the first operator value ends (ns), or None."""
+        if not self._operator:
+            # Asked at every event, and most runs never have an operator value.
+            return None
         return min((override.until for override in self._operator.values() if override.until), default=None)
 
     def fire(self, at: int) -> list[FlagChanged]:
         """End the operator values that are due up to `at`; return what that changed."""
+        if not self._operator:
+            return []
         due = sorted((override.until, name) for name, override in self._operator.items() if 0 < override.until <= at)
         changes: list[FlagChanged] = []
         for _, name in due:

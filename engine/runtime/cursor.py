@@ -21,7 +21,9 @@ class FeedCursor:
 
     def advance(self) -> None:
         """Look at the event behind the one that was just taken."""
-        self.position = max(self.position, self._tape.index)
+        index = self._tape.index
+        if index > self.position:
+            self.position = index
         found = next(self._events, None)
         if found is None:
             self.at = self.event = None

@@ -19,7 +19,8 @@ class Firsts:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._seen: dict[str, dict[Labels, None]] = {}
-        self._untold: list[tuple[str, Labels]] = []
+        self.untold: list[tuple[str, Labels]] = []
+        """What the next `take` returns."""
         self._young: list[Series] = []
 
     def keep(self, series: Series, heard: Heard) -> None:
@@ -31,12 +32,12 @@ class Firsts:
         seen = self._seen.setdefault(name, {})
         if labels not in seen:
             seen[labels] = None
-            self._untold.append((name, labels))
+            self.untold.append((name, labels))
             self._young.append(series)
 
     def take(self) -> list[tuple[str, Labels]]:
         """Return (signal, labels) heard for the first time since the last call."""
-        found, self._untold = self._untold, []
+        found, self.untold = self.untold, []
         return found
 
     def of(self, name: str) -> tuple[Labels, ...]:
@@ -55,12 +56,12 @@ class Firsts:
         """Return everything but the kept samples, which are the series' own, as JSON data."""
         return {
             "seen": [[name, [list(labels) for labels in seen]] for name, seen in self._seen.items()],
-            "untold": [[name, list(labels)] for name, labels in self._untold],
+            "untold": [[name, list(labels)] for name, labels in self.untold],
             "young": [series.slot for series in self._young],
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw; the slots must be loaded already."""
         self._seen = {name: {tuple(labels): None for labels in seen} for name, seen in data["seen"]}
-        self._untold = [(name, tuple(labels)) for name, labels in data["untold"]]
+        self.untold = [(name, tuple(labels)) for name, labels in data["untold"]]
         self._young = [series for slot in data["young"] if (series := self._slots.series[slot]) is not None]

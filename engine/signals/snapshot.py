@@ -172,6 +172,10 @@ class Snapshot:
         self._slots.doubt(slot, series.life or int(status))
         self._followers.doubted(series, at, lost)
 
+    def settled(self) -> bool:
+        """Whether `take_new_labels` and `take_changed` have nothing to tell; cheap: asked at every event."""
+        return not self._changed and not self._firsts.untold
+
     def take_changed(self) -> list[int]:
         """Return the bound slots whose value or status changed since the last call, each once, first change first."""
         self._firsts.grown()
