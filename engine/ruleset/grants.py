@@ -52,12 +52,15 @@ class Grants:
             # A gate has no lifecycle: of the standing only the clocks of the condition are kept.
             instance.standing = lifecycle.clocks(before, reading, at)
         else:
+            instance.forget()
             instance.standing = lifecycle.stopped(before, at)
         was, now = word(before.reading), word(instance.standing.reading)
         if was == now:
             return None
         why = "true" if now == GRANTED else "unknown" if instance.truth() is Truth.UNKNOWN else "false"
         reasons = f": {', '.join(instance.reasons)}" if instance.reasons else ""
+        if not compiled.evaluated:
+            why, reasons = compiled.why_not(), ""
         return RuleMoved(
             at=at, rule=compiled.spec.id, instance=instance.name, before=was, after=now,
             why=why + reasons + (" (shadow)" if compiled.is_shadow() else ""),

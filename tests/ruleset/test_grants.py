@@ -72,6 +72,17 @@ def test_a_gate_that_does_not_count_grants_nothing(fields: dict[str, Any]) -> No
     assert granted(world) == (False, ("no maker gate covers this order",))
 
 
+def test_switching_a_gate_off_revokes_and_says_so() -> None:
+    world = World(gate(enabled="MAKER_ON"), flags={"MAKER_ON": True})
+    world.hear(0, "spread", ("v", "BTC"), 2.0)
+    assert granted(world)[0]
+
+    world.book.on_flags(0, {"MAKER_ON": False})
+    (move,) = world.book.take_moves()
+    assert not granted(world)[0]
+    assert (move.before, move.after, move.why) == ("granted", "denied", "disabled by MAKER_ON")  # type: ignore[union-attr]
+
+
 def test_a_new_digest_revokes_until_renewed_and_the_same_one_does_not() -> None:
     world = World(gate())
     world.hear(0, "spread", ("v", "BTC"), 2.0)
