@@ -20,7 +20,8 @@ def dump_state(state: State) -> Data:
         "mode": state.mode.value, "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
         "boundary_at": state.boundary_at, "boundary_day": state.boundary_day,
         "level_changed_at": state.level_changed_at, "policy_version": state.policy.version,
-        "halts": [asdict(halt) for halt in state.halts.values()], "faults": list(state.faults),
+        "halts": [asdict(halt) for halt in state.halts.values()],
+        "faults": [[what, since] for what, since in state.faults.items()],
         "instruments": [to_data(item) for _, item in sorted(state.look.instruments.items())],
         "tally": state.tally.dump(),
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
@@ -41,7 +42,7 @@ def load_state(state: State, data: Data) -> None:
     state.boundary_at, state.boundary_day = data["boundary_at"], data["boundary_day"]
     state.level_changed_at = data["level_changed_at"]
     state.halts = {item["source"]: OperatorHalt(**item) for item in data["halts"]}
-    state.faults = list(data["faults"])
+    state.faults = dict(data["faults"])
     state.tally = Tally.load(data["tally"])
     for item in data["instruments"]:
         instrument: Instrument = from_data(Instrument, item)

@@ -23,7 +23,8 @@ def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect])
     snapshot, book = state.snapshot, state.book
     for sample in derived:
         snapshot.put_named(sample.name, sample.labels, sample.value, sample.event_at, at)
-    for _ in range(MAX_ROUNDS):
+    # The round that is one too many is still evaluated: a fault halts, it does not make anybody blind.
+    for _ in range(MAX_ROUNDS + 1):
         if snapshot.settled():
             break
         for name, labels in snapshot.take_new_labels():
@@ -40,8 +41,10 @@ def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect])
 
 
 def fault(state: State, at: int, what: str, out: list[Effect]) -> None:
-    """Halt, because the engine broke its own law."""
-    state.faults.append(what)
+    """Halt, because the engine broke its own law. The same again is not told again: it may come with every event."""
+    if what in state.faults:
+        return
+    state.faults[what] = at
     out.append(InternalFault(at=at, what=what))
     out.append(Notify(at=at, to="page", rule="engine.internal_fault", text=f"internal fault, halted: {what}"))
     state.tally.notifications += 1

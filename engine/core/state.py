@@ -93,7 +93,8 @@ class State:
     policy: Policy = field(default_factory=lambda: Policy((), 0))
     book_version: int = -1
     halts: dict[str, OperatorHalt] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: dict[str, int] = field(default_factory=dict)
+    """What laws the engine broke, and when first (ns), in the order of happening."""
     boundary_at: int = 0
     boundary_day: str = ""
     at: int = 0
@@ -113,7 +114,9 @@ class State:
             held.append(floor)
         for halt in self.halts.values():
             held.append(_halted(f"operator:{halt.source}", "operator", halt.since, "engine resume"))
-        held += [_halted("engine.internal_fault", "fault", self.at, "") for _ in self.faults[:1]]
+        held += [
+            _halted("engine.internal_fault", "fault", since, "") for since in list(self.faults.values())[:1]
+        ]
         return tuple(held)
 
 
