@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 
@@ -12,8 +12,11 @@ from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
 from engine.core.step import Step, step, wake
 from engine.model.codec import canonical, encode
-from engine.model.effects import Effect
+from engine.model.effects import CommandAnswered, Effect, RuleMoved
 from engine.model.events import Command, Event, Input, OrderWithheld, RunMode, Start, VenueEvent
+from engine.model.market import OraclePrice, Quote
+from engine.model.restraints import Level
+from engine.model.time import MINUTE, SECOND
 from engine.ports.feed import Damage, Tape, TapeEvent, TapeHeader
 from engine.runtime.config import Config, load_config
 from engine.runtime.cursor import FeedCursor
@@ -81,6 +84,7 @@ class Drive:
         self._urgent: deque[VenueEvent] = deque()
         self.heard: list[bytes] = []
         self.effects: list[Effect] = []
+        self.on_wake: Callable[[int, Sequence[Effect]], None] = lambda at, effects: None
         state, venue = self.wired.state, self.wired.venue
         self._performer = Performer(state, venue, self.wired.notifier, self._withheld)
         position = 0
@@ -126,7 +130,9 @@ class Drive:
         woken = self.state.wake_at
         if woken is not None and woken < soonest:
             self.at = max(self.at, woken)
-            self._after(wake(self.state, self.at))
+            made = wake(self.state, self.at)
+            self.on_wake(self.at, made.effects)
+            self._after(made)
         elif due == soonest:
             for reaches_at, answer in self.wired.venue.pop_due(due):
                 self._take(reaches_at, answer)
@@ -157,3 +163,64 @@ class Drive:
 
     def _withheld(self, event: OrderWithheld) -> None:
         self._urgent.append(event)
+
+
+ORACLE = "guard.depeg.usdt"
+
+
+class Core:
+    """A core of its own, without a venue, fed by hand. Instants are ns after the first event of the demo tape."""
+
+    def __init__(self) -> None:
+        tape = demo()
+        self.begin = tape.header.first_at
+        self.state: State = fresh(tape).state
+        self.seq = 0
+        self.tell(0, START)
+
+    def tell(self, at: int, event: Event) -> list[Effect]:
+        """Take `event` and return its effects."""
+        self.seq += 1
+        return list(step(self.state, Input(self.seq, self.begin + at, event)).effects)
+
+    def wake(self, at: int) -> list[Effect]:
+        """Wake the core and return the effects."""
+        return list(wake(self.state, self.begin + at).effects)
+
+    def peg(self, at: int, price: float) -> list[Effect]:
+        """Take an oracle round."""
+        now = self.begin + at
+        return self.tell(at, OraclePrice("oracle", "USDT", "USD", price, str(at), now, now))
+
+    def quote(self, at: int, bid: float = 99.99) -> list[Effect]:
+        """Take a quote of the one symbol there is."""
+        now = self.begin + at
+        return self.tell(at, Quote("paper", "XYZUSDT", bid, 10.0, bid + 0.02, 10.0, now, now))
+
+    def fine(self, begin: int, until: int) -> None:
+        """Let the market be fine from `begin` to `until`."""
+        for at in range(begin, until + 1, 2 * SECOND):
+            if at % MINUTE == 0:
+                self.peg(at, 1.0)
+            self.quote(at)
+
+    def level(self) -> Level:
+        """Return the level in force."""
+        return self.state.policy.overall.level
+
+    def calm(self, begin: int = 0) -> int:
+        """Let the market be fine for two minutes, so that nothing restrains; return the last instant of them."""
+        until = begin + 2 * MINUTE
+        self.fine(begin, until)
+        assert self.state.policy.overall.level is Level.NORMAL, self.state.policy.in_force
+        return until
+
+
+def moves(effects: Sequence[Effect], rule: str) -> list[tuple[int, str]]:
+    """Return (at, state) of the moves of `rule`."""
+    return [(one.at, one.after) for one in effects if isinstance(one, RuleMoved) and one.rule == rule]
+
+
+def answers(effects: Sequence[Effect]) -> list[CommandAnswered]:
+    """Return what commands were told."""
+    return [one for one in effects if isinstance(one, CommandAnswered)]
