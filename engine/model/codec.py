@@ -70,7 +70,7 @@ def encode(noun: object) -> bytes:
 
 
 def from_data(wanted: Any, data: Data) -> Any:
-    """Return `data` as an instance of `wanted`: a dataclass, an enum, a tuple type, ...; ValueError if it does not fit."""
+    """Return `data` as an instance of `wanted`: a dataclass, an enum, a tuple, ...; ValueError if it does not fit."""
     return _reader(wanted)(data)
 
 

@@ -92,7 +92,9 @@ def test_the_daily_loss_is_told_with_its_limit(loss: dict[str, Any], text: str) 
 
 
 def test_a_signal_never_seen_has_no_age() -> None:
-    never = {"signal": "peg_usdt_usd", "labels": [], "status": "missing", "age_s": None, "producer": "feed.oracle"}
+    never: dict[str, Any] = {
+        "signal": "peg_usdt_usd", "labels": [], "status": "missing", "age_s": None, "producer": "feed.oracle",
+    }
 
     assert "peg_usdt_usd  missing  never seen  from feed.oracle" in page(stale=[never])
 
