@@ -79,7 +79,8 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     is_order = kind in _ORDER_EVENTS
     if is_order:
         derived += state.execution.on_event(item, state.look)
-        if isinstance(event, OrderFilled):
+        if derived and isinstance(event, OrderFilled):
+            # A fill told twice gives samples once.
             _count_fill(state, event)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
