@@ -256,13 +256,13 @@ def test_an_order_that_does_not_say_is_refused(spec: RuleSpec) -> None:
         assert refused(spec, None, rest if value is None else {**rest, name: value}) == [True]
 
     law()
-    assert min(seen[True], seen[False]) >= EXAMPLES // 20, f"the orders prove too little: {seen}"
+    assert min(seen[True], seen[False]) >= 5, f"the orders prove too little: {seen}"
 
 
 @pytest.mark.parametrize("spec", [spec for spec in ENTRIES if len(order_signals(spec)) < len(
     dict.fromkeys(ref.signal for ref in inputs_of(spec.expr)))], ids=ids)
 def test_an_entry_over_a_degraded_signal_is_refused(spec: RuleSpec) -> None:
-    """At every instant at which it cannot be believed: entries have no grace."""
+    """At every instant at which it cannot be believed, whatever it was before: entries have no grace."""
     seen: Counter[bool] = Counter()
 
     @settings(max_examples=EXAMPLES)
@@ -277,9 +277,6 @@ def test_an_entry_over_a_degraded_signal_is_refused(spec: RuleSpec) -> None:
         for since, until in degraded(hurt, series, 0):
             places = [place for place in range(len(broken)) if since <= place * hurt.step < until]
             assert all(broken[place] for place in places), (places, broken)
-        for place, (before, after) in enumerate(zip(whole, broken, strict=False)):
-            lost = wound.begin <= place < wound.end
-            assert after or not (before and lost), (place, whole, broken)
 
     law()
     assert min(seen.values()) >= EXAMPLES, f"the timelines prove too little: {seen}"
