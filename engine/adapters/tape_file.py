@@ -16,7 +16,7 @@ from typing import IO, Any
 from zlib import crc32
 
 from engine.adapters.tape_decode import READERS, UNREADABLE
-from engine.adapters.tape_format import read_header_line
+from engine.adapters.tape_format import instant, read_header_line
 from engine.model.codec import from_data
 from engine.model.instruments import Instrument
 from engine.ports.feed import Chapter, Damage, TapeError, TapeEvent, TapeHeader
@@ -92,9 +92,12 @@ def open_tape(path: Path | str) -> FileTape:
 
 def header_of(name: str, data: dict[str, Any]) -> TapeHeader:
     """Return the header that `data`, a tape's first line, describes; one of UNREADABLE if it does not."""
+    first_at, last_at = instant(int(data["first_at"])), instant(int(data["last_at"]))
+    if first_at > last_at:
+        raise ValueError("it ends before it begins")
     return TapeHeader(
-        name=name, source=str(data["source"]), events=int(data["events"]), first_at=int(data["first_at"]),
-        last_at=int(data["last_at"]), instruments=from_data(tuple[Instrument, ...], data["instruments"]),
+        name=name, source=str(data["source"]), events=int(data["events"]), first_at=first_at,
+        last_at=last_at, instruments=from_data(tuple[Instrument, ...], data["instruments"]),
         venues=tuple(data["venues"]), symbols=tuple(dict.fromkeys(symbol for _, symbol in data["names"])),
         streams=tuple((str(kind), int(count)) for kind, count in data["streams"]),
         producers=frozenset(data["producers"]), chapters=from_data(tuple[Chapter, ...], data["chapters"]),

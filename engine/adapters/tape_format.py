@@ -14,6 +14,8 @@ from engine.model.codec import canonical
 
 MAGIC = "#engine-tape"
 VERSION = 1
+LATEST = 4_102_444_800_000_000_000
+"""2100-01-01 in ns: a tape ends before it. Later instants are broken clocks, and time never goes back from one."""
 CRC_LENGTH = 9
 """The TAB before the checksum and its eight hexadecimal digits."""
 
@@ -33,6 +35,13 @@ def unseal(line: bytes) -> bytes:
     if line[-CRC_LENGTH:] != b"\t%08x" % crc32(body):
         raise ValueError("the checksum does not fit: the line was changed or cut")
     return body
+
+
+def instant(at: int) -> int:
+    """Return `at` (ns) if an event can have arrived then; ValueError if no clock that works says so."""
+    if not 0 <= at < LATEST:
+        raise ValueError(f"{at} ns is no instant between 1970 and 2100")
+    return at
 
 
 def escape(text: str) -> str:

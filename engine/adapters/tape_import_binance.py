@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import IO, Any
 
 from engine.adapters.tape_file import STREAM_ERRORS, broken_stream
+from engine.adapters.tape_format import instant
 from engine.adapters.tape_import_account import DEFAULT_MIN_NOTIONAL, Account, Fineness, ImportOptions
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Bar, DepthDelta, DepthSnapshot, FeedState, Levels, Quote, Trade
@@ -142,7 +143,7 @@ class HftFile:
         for place, line in numbered(self._path, stream, account):
             try:
                 stamp, _, text = line.partition(b" ")
-                received, message = int(stamp), json.loads(text)
+                received, message = instant(int(stamp)), json.loads(text)
                 if reader is None:
                     reader = self._reader(message)
                     account.added["FeedState"] += 1

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO
 
+from engine.adapters.tape_format import instant
 from engine.adapters.tape_import_account import Account, Fineness, ImportOptions
 from engine.adapters.tape_import_binance import UNREADABLE, BinanceReader, exchange_instruments, numbered, reason_of
 from engine.model.instruments import Instrument
@@ -94,4 +95,4 @@ class CryptofeedFile:
 
 
 def _ns(seconds: bytes) -> int:
-    return int(Decimal(seconds.decode()) * 1_000_000_000)
+    return instant(int(Decimal(seconds.decode()) * 1_000_000_000))

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from engine.adapters.tape_format import instant
 from engine.adapters.tape_import_account import Account, Fineness, ImportOptions, plain
 from engine.model.market import Bar, FeedState, FundingRate, OraclePrice, Quote, Trade
 from engine.model.time import MS, SECOND
@@ -112,7 +113,7 @@ class ParquetFile:
         def read(row: Row, at: int | None) -> TapeEvent | None:
             self._account.lines += 1
             try:
-                made = "a row without a time" if at is None else make(row, at)
+                made = "a row without a time" if at is None else make(row, instant(at))
             except (TypeError, ValueError) as error:
                 self._account.damaged_at(f"{self._path}:row {self._account.lines}", f"{kind}: {error}")
                 return None

@@ -45,6 +45,9 @@ class TapeWriter:
         self._on_tape: dict[tuple[str, str], Instrument] = {}
         self._first_at = -1
         self._last_at = 0
+        if self._path.exists() and not self._path.is_file():
+            # A finished tape takes the place of what is there: of a file it may, of a device or a folder never.
+            raise TapeError(str(self._path), "is there and is no file", "name another place with -o")
         try:
             self._file: IO[bytes] = open(self._part, "wb")  # noqa: SIM115 (closed by close or discard)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import resource
 from pathlib import Path
 
@@ -183,7 +184,21 @@ def test_a_header_with_a_missing_field_is_refused(tmp_path: Path) -> None:
     from engine.adapters.tape_format import header_line
 
     (tmp_path / "a.tape").write_bytes(header_line({"names": []}))
-    with pytest.raises(TapeError, match="source"):
+    with pytest.raises(TapeError, match="it has no"):
+        open_tape(tmp_path / "a.tape")
+
+
+@pytest.mark.parametrize(("first", "last"), [(-5, 7), (9, 7), (7, 10**30)])
+def test_a_header_of_no_time_is_refused(tmp_path: Path, first: int, last: int) -> None:
+    """A run would go on for centuries of timers, or end in an error of the calendar."""
+    from engine.adapters.tape_format import header_line
+
+    data = {
+        "source": "a test", "events": 1, "first_at": first, "last_at": last, "names": [], "venues": [], "streams": [],
+        "producers": [], "instruments": [], "chapters": [], "seed": None,
+    }
+    (tmp_path / "a.tape").write_bytes(header_line(data))
+    with pytest.raises(TapeError, match="no instant|ends before"):
         open_tape(tmp_path / "a.tape")
 
 
@@ -206,6 +221,15 @@ def test_nothing_to_write_is_an_error_and_no_empty_tape(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(TapeError, match="cannot be written"):
         TapeWriter(tmp_path / "none" / "a.tape", source="a test")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """The tape takes the place of what is there: a device of that name would be gone."""
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(TapeError, match="is no file"):
+            TapeWriter(place, source="a test")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("name", ["a.tape", "a.tape.gz"])

@@ -69,6 +69,18 @@ def test_futures_messages_become_events(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stamp_of_no_clock_is_damage(tmp_path: Path) -> None:
+    """Time never goes back from a stamp in the far future: the rest of the tape would happen then."""
+    path = tmp_path / "a.jsonl"
+    lines = [f"{at} {json.dumps(_in(QUOTE))}" for at in (AT, 9_223_161_255_000_000_000, 10**23, AT + 1)]
+    path.write_text("\n".join(lines) + "\n")
+    done, _ = _do(tmp_path, path)
+
+    assert done.account.damaged == 2
+    assert "no instant between 1970 and 2100" in done.account.damage[0]
+    assert done.header.last_at == AT + 1
+
+
 def test_a_spot_quote_has_no_stamp_and_takes_the_receive_time(tmp_path: Path) -> None:
     _, events = _do(tmp_path, _hft(tmp_path / "a.gz", _in(QUOTE), _in(DELTA)))
 
