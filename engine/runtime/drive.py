@@ -21,14 +21,14 @@ from engine.model.effects import (
     LatchSet,
     PolicyChanged,
 )
-from engine.model.events import Command, OrderWithheld, Start, StopCommand
+from engine.model.events import Command, OrderWithheld, ResumeCommand, Start, StopCommand
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
 from engine.ports.journal import Journal
 from engine.runtime.breathing import Breathing
 from engine.runtime.control_server import ControlServer
 from engine.runtime.cursor import FeedCursor
-from engine.runtime.halt_file import HaltFile
+from engine.runtime.halt_file import STILL_THERE, HaltFile
 from engine.runtime.loop import BURST, Loop, Parts
 from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
@@ -145,6 +145,9 @@ class Drive:
             self._set.journal.commit()
 
     async def _submit(self, command: Command) -> Data:
+        if isinstance(command, ResumeCommand) and self._halt_file is not None and self._halt_file.present():
+            # Resuming first and halting again at the next look would let orders out in between.
+            return {"accepted": False, "text": STILL_THERE, "status": self._status(True)}
         asked: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, asked))
         self._queue.put_urgent(command)
@@ -171,7 +174,7 @@ class Drive:
         setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue))
 
     def _close(self, loop: Loop, stopped: str) -> None:
-        """Write what the next start needs. Only the end of the tape is an input: a stop is resumed as if it never was."""
+        """Write what a resumption needs. Only the tape's end is an input: a stop is resumed as if it never was."""
         if self._set.standing.ended:
             return
         if not stopped:

@@ -15,6 +15,8 @@ EVERY = 100 * MS
 """Wall time between two looks, ns."""
 RESUMES = "remove the HALT file, then `engine resume`"
 """What ends a halt by file, for whoever has to say it."""
+STILL_THERE = "the HALT file is still there: remove it, then `engine resume`"
+"""Why a resume is refused."""
 
 
 class HaltFile:

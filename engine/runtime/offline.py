@@ -19,11 +19,12 @@ from engine.core.state import State
 from engine.core.step import step
 from engine.model.codec import Data, canonical
 from engine.model.effects import CommandAnswered
-from engine.model.events import Command, HaltCommand, Input
+from engine.model.events import Command, HaltCommand, Input, ResumeCommand
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import journalled_config
 from engine.runtime.control_protocol import BadRequest, failure, to_command
 from engine.runtime.control_server import user_name
+from engine.runtime.halt_file import STILL_THERE, HaltFile
 from engine.runtime.record import Record
 from engine.runtime.saved import Standing, unpack
 from engine.runtime.statedir import JOURNAL, StateDir
@@ -48,6 +49,8 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
     with StateDir.acquire(where, now=now) as held:
         journal = open_journal(held.path)
         try:
+            if isinstance(command, ResumeCommand) and HaltFile(held.halt).present():
+                return {"ok": True, "accepted": False, "text": STILL_THERE, "status": journal.get_status()}
             return {"ok": True, **_take(journal, command, root)}
         finally:
             journal.close()

@@ -26,7 +26,7 @@ from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
 from engine.runtime.record import Diverged, Record
 from engine.runtime.saved import Standing, commands_after, restore, unpack
 from engine.runtime.statedir import check_room, open_for_run
-from engine.runtime.wiring import system_clock, wire
+from engine.runtime.wiring import guarded, system_clock, wire
 from engine.runtime.wiring_journal import open_journal
 from engine.runtime.wiring_tapes import named_tape
 
@@ -57,6 +57,9 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     clock = system_clock()
     tape = named_tape(options.tape)
     config = None if options.resume else usable_config(options.root, options.environment)
+    if config is not None:
+        # What was asked for, not what a dry-run flag makes of it: a start that would be refused is no rehearsal.
+        guarded(config, tape, options.mode)
     with open_for_run(options.state_dir, root=options.root, resume=options.resume, now=clock.now()) as where:
         if config is not None:
             check_room(where.path, config.settings.run.free_disk)

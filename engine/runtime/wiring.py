@@ -58,8 +58,24 @@ def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
     """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns)."""
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    missing = unwired_signals(catalogue, tape.header.producers)
+    lame = guarded(config, tape, mode)
     state, venue = rewire(config, tape.header.producers, at=at)
+    for instrument in tape.header.instruments:
+        venue.define(instrument)
+    return Wired(
+        state=state, venue=venue, notifier=JournalledNotifier(), unwired=lame, rules=len(rules.rules),
+        rules_digest=rules.digest,
+    )
+
+
+def guarded(config: Config, tape: Tape, mode: RunMode) -> tuple[tuple[str, str], ...]:
+    """Return (rule, the signals nobody produces on `tape`) for each rule that has such; RunError if `mode` is live.
+
+    Asked before a state directory is touched, so that a refused start leaves none behind that looks used.
+    """
+    rules, catalogue = config.rules, config.catalogue
+    assert rules is not None and catalogue is not None, "only a usable configuration is wired"
+    missing = unwired_signals(catalogue, tape.header.producers)
     lame = tuple(
         (rule.id, ", ".join(sorted(signals_of(rule) & missing))) for rule in rules.rules if signals_of(rule) & missing
     )
@@ -69,12 +85,7 @@ def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
             f"mode {mode.value} refused: nobody produces some signals in this run ({wanted})",
             "wire a producer, turn these rules off in a reviewed change, or run --mode dry-run",
         )
-    for instrument in tape.header.instruments:
-        venue.define(instrument)
-    return Wired(
-        state=state, venue=venue, notifier=JournalledNotifier(), unwired=lame, rules=len(rules.rules),
-        rules_digest=rules.digest,
-    )
+    return lame
 
 
 def rewire(config: Config, producers: Iterable[str], *, at: int) -> tuple[State, SimulatedVenue]:

@@ -9,12 +9,16 @@ import re
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.adapters.tape_writer import TapeWriter
 from engine.cli.main import main
+from engine.model.market import Quote
 from engine.runtime.statedir import StateDir
 from tests.cli.conftest import ROOT, Engine
 
@@ -121,6 +125,60 @@ def test_halt_and_resume_without_an_engine_hold_and_let_go(engine: Engine, after
     assert "operator:offline: level halted" in page.out
     assert "operator" not in after.out
     assert "guard.depeg.usdt" in resumed.out, "what still holds belongs into the answer"
+
+
+def test_nobody_resumes_under_a_halt_file(engine: Engine, after_demo: Path) -> None:
+    """The next start would halt again: the operator has to hear it now."""
+    (after_demo / "HALT").touch()
+    refused = engine("resume", "--state", after_demo)
+    (after_demo / "HALT").unlink()
+    done = engine("resume", "--state", after_demo)
+
+    assert (refused.code, done.code) == (1, 0)
+    assert "the HALT file is still there: remove it" in refused.out
+
+
+def test_a_running_engine_does_not_resume_under_its_halt_file(engine: Engine, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    words = ("run", "--tape", "normal-day", "--speed", "2000", "--format", "json", "--state", str(state))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-m", "engine", *words], env=environment, stdout=subprocess.PIPE) as child:
+        try:
+            _until(lambda: (state / "engine.sock").exists())
+            (state / "HALT").touch()
+            _until(lambda: "operator:file" in engine("status", "--state", state).text)
+            refused = engine("resume", "--state", state)
+            (state / "HALT").unlink()
+            done = engine("resume", "--state", state)
+        finally:
+            child.terminate()
+
+    assert child.returncode == 0
+    assert (refused.code, done.code) == (1, 0), refused.text + done.text
+    assert "now: HALTED: operator:file" in refused.out
+    assert "operator:file" not in done.out
+
+
+def _until(seen: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+def test_a_live_start_that_is_refused_names_the_rules_and_leaves_no_run_behind(
+    engine: Engine, project: Path, tmp_path: Path
+) -> None:
+    """Also while a dry-run flag is on: who asks for a live mode wants to know what it would miss."""
+    tape, state = tmp_path / "a.tape", tmp_path / "state"
+    with TapeWriter(tape, source="a test") as writer:
+        writer.write(Quote("paper", "NOVAUSDT", 1.0, 1.0, 2.0, 1.0, 0, 1_772_474_400_000_000_000))
+    live = engine("run", "--tape", tape, "--mode", "limited-live", "--speed", "max", "--state", state)
+    dry = engine("run", "--tape", tape, "--speed", "max", "--format", "json", "--state", state)
+
+    assert live.code == 2
+    assert "guard.depeg.usdt needs peg_usdt_usd" in live.err
+    assert dry.code == 0, dry.text
 
 
 def test_a_flag_is_set_listed_and_unset(engine: Engine, after_demo: Path) -> None:
