@@ -10,7 +10,7 @@ from engine.model.events import RunMode
 from engine.model.instruments import Instrument
 from engine.policy.join import Policy
 
-VERSION = 1
+VERSION = 2
 
 
 def dump_state(state: State) -> Data:

@@ -16,7 +16,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 
-from engine.model.codec import Data, from_data, to_data
+from engine.model.codec import Data, from_data, pack_levels, to_data, unpack_levels
 from engine.model.market import DepthDelta, DepthSnapshot, Levels
 
 FILE = 256
@@ -134,17 +134,16 @@ class Depth:
 
     def dump(self) -> Data:
         """Return the levels and where their ids stand, as JSON data."""
+        self._apply()
         return {
-            "bids": [list(level) for level in self.ladder(bids=True)],
-            "asks": [list(level) for level in self.ladder(bids=False)],
+            "bids": pack_levels(self._bids), "asks": pack_levels(self._asks),
             "early": [to_data(delta) for delta in self._early], "seeded": self._seeded, "synced": self.synced,
             "last_id": self.last_id, "at": self.at, "gaps": self.gaps,
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw."""
-        self._bids = {float(price): float(size) for price, size in data["bids"]}
-        self._asks = {float(price): float(size) for price, size in data["asks"]}
+        self._bids, self._asks = unpack_levels(data["bids"]), unpack_levels(data["asks"])
         self._filed.clear()
         self._keys.clear()
         self._early = deque((from_data(DepthDelta, delta) for delta in data["early"]), maxlen=EARLY)

@@ -23,7 +23,7 @@ from engine.model.fills import Position
 from engine.model.instruments import Instrument
 from engine.model.market import DepthDelta, DepthSnapshot, MarketEvent, Quote, Trade
 
-VERSION = 1
+VERSION = 2
 
 
 class SimulatedExchange:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 
-from engine.model.codec import Data, from_data, to_data
+from engine.model.codec import Data, from_data, pack_levels, to_data, unpack_levels
 from engine.model.market import DepthDelta, DepthSnapshot, Levels
 
 WAITING = 64
@@ -91,20 +91,24 @@ class DepthCopy:
 
     def dump(self) -> Data:
         """Return the book as JSON data."""
-        self._sweep()
+        if not (_whole(self._bids) and _whole(self._asks)):
+            self._sweep()
         return {
-            "bids": [list(level) for level in sorted(self._bids.items())],
-            "asks": [list(level) for level in sorted(self._asks.items())],
+            "bids": pack_levels(self._bids), "asks": pack_levels(self._asks),
             "last_id": self.last_id, "continued": self._continued,
             "waiting": [to_data(_sound(delta)) for delta in self._waiting],
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw."""
-        self._bids = dict(data["bids"])
-        self._asks = dict(data["asks"])
+        self._bids, self._asks = unpack_levels(data["bids"]), unpack_levels(data["asks"])
         self.last_id, self._continued, self._sorted = data["last_id"], data["continued"], None
         self._waiting = deque((from_data(DepthDelta, delta) for delta in data["waiting"]), maxlen=WAITING)
+
+
+def _whole(levels: dict[float, float]) -> bool:
+    """Whether every price and size is finite and no price is below zero, told without looking at each in turn."""
+    return isfinite(sum(levels) + sum(levels.values())) and min(levels, default=1.0) > 0.0
 
 
 def _sound(delta: DepthDelta) -> DepthDelta:
