@@ -53,6 +53,7 @@ class RuleBook:
         self._readers = Readers(snapshot)
         self._watched = self._readers.watched
         self._moves = Moves(snapshot)
+        self._asked_otherwise = 0
         self._timers = self._moves.timers
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
         self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
@@ -78,6 +79,11 @@ class RuleBook:
     def version(self) -> int:
         """Grows whenever `restraints()` may have changed."""
         return self._moves.version
+
+    @property
+    def evaluations(self) -> int:
+        """How often a rule's condition was asked in this process: by a change, a timer or an order. For benches."""
+        return self._readers.asked + self._asked_otherwise
 
     def on_changed(self, at: int, slots: Sequence[int]) -> None:
         """Evaluate the instances that read `slots`, whose values or statuses changed."""
@@ -111,6 +117,7 @@ class RuleBook:
         found = self._timers.pop(at)
         while found is not None:
             due, key = found
+            self._asked_otherwise += 1
             self._step(self._instances[key], self._now(due), timed=True)
             found = self._timers.pop(at)
         self._now(at)
@@ -173,7 +180,9 @@ class RuleBook:
     ) -> tuple[EntryVerdict, ...]:
         """Return what every enforced entry rule says of `order`; `labels` are its account, venue, symbol and intent."""
         self._now(at)
-        return self._entries.judge(order, labels)
+        verdicts = self._entries.judge(order, labels)
+        self._asked_otherwise += len(verdicts)
+        return verdicts
 
     def maker_granted(self, at: int, *, venue: str, symbol: str, intent: str) -> tuple[bool, tuple[str, ...]]:
         """Return whether a maker order is granted now, and the reasons against it."""

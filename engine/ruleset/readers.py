@@ -17,6 +17,8 @@ class Readers:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self.asked = 0
+        """How often a condition was asked because a slot it reads changed; a measure, no part of the state."""
         self.watched: dict[int, Watch] = {}
 
     def add(self, instance: Instance) -> None:
@@ -51,6 +53,7 @@ class Readers:
                 heard.append(watch.instances)
         found: list[Instance] = []
         for instances in heard:
+            self.asked += len(instances)
             for instance in instances:
                 if instance.quick:
                     try:

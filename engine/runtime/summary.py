@@ -69,5 +69,7 @@ def summarize(state: State, tape: Tape, ending: Ending) -> dict[str, Any]:
         "damaged": [f"line {found.line}: {found.what}" for found in tape.damaged],
         "damaged_count": len(tape.damaged),
         "clamped": tape.clamped,
+        # What this process did: a resumed run did less, so it compares with nothing but its own events.
+        "work": {"evaluations": state.book.evaluations, "window_updates": state.snapshot.window_updates},
         "checkpoint_pause_ms": {"count": len(ending.pauses.taken), "p99": round(ending.pauses.p99_ms(), 3)},
     }

@@ -25,6 +25,8 @@ class Followers:
         self._timers = timers
         self.windows: list[tuple[Series, Windowed]] = []
         """By -1 - ident."""
+        self.updates = 0
+        """How often a window was brought up to date; a measure, no part of the state."""
 
     def derive(self, series: Series, key: SlotKey, now: int) -> int:
         """Return the new slot of `key` that follows `series`; ValueError if it cannot be read so."""
@@ -129,6 +131,7 @@ class Followers:
     def settle(self, series: Series, held: Windowed, at: int) -> None:
         """Answer all that is asked of a window as of `at`, and arm its timer for the next change."""
         slots = self._slots
+        self.updates += 1
         held.window.evict(at)
         for result in held.results:
             doubt = self._doubt(series, held, result, at)

@@ -172,6 +172,11 @@ class Snapshot:
         self._slots.doubt(slot, series.life or int(status))
         self._followers.doubted(series, at, lost)
 
+    @property
+    def window_updates(self) -> int:
+        """How often a window was brought up to date in this process, by a sample or by time. For benches."""
+        return self._followers.updates
+
     def settled(self) -> bool:
         """Whether `take_new_labels` and `take_changed` have nothing to tell; cheap: asked at every event."""
         return not self._changed and not self._firsts.untold
