@@ -22,13 +22,15 @@ def test_twenty_kills_leave_the_digest_of_the_uncut_run(tmp_path: Path) -> None:
     words = ["run", "--tape", "demo", "--speed", "max", "--state", str(state), "--format", "json"]
     landed, behind = 0, 0
     for _ in range(KILLS * 3):
+        (state / "engine.sock").unlink(missing_ok=True)
         again = ["--resume"] if (state / "journal.sqlite").exists() else []
         child = subprocess.Popen(
             [*command(*words), *again], cwd=ROOT, env=environment(PYTHONHASHSEED=str(landed)),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        # Lives so short that twenty of them fit into one run of the tape.
-        time.sleep(dice.uniform(0.4, 2.4))
+        # The socket is there once the run takes events; from then on, lives so short that twenty fit into one tape.
+        await_socket(state / "engine.sock", child)
+        time.sleep(dice.uniform(0.0, 0.35))
         child.send_signal(signal.SIGKILL)
         landed += child.wait() == -signal.SIGKILL
         behind = max(behind, to_do_again(state))
@@ -56,3 +58,12 @@ def to_do_again(state: Path) -> int:
         except sqlite3.OperationalError:
             return 0
     return max(0, int(known) - int(last))
+
+
+def await_socket(path: Path, child: subprocess.Popen[bytes]) -> None:
+    """Wait until the run listens at `path`, or has ended."""
+    for _ in range(1200):
+        if path.exists() or child.poll() is not None:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run never began")
