@@ -2,8 +2,8 @@
 
 The code is compiled once a rule and shared by all its instances: the slots an instance
 reads are default arguments, so a hundred thousand instances cost a hundred thousand
-small function objects and no compilation. A rule with one instance has its slots baked
-in. Numbers are floats and flags are folded in, because CPython runs float arithmetic on
+small function objects and no compilation. Where instances are few, each has its slots
+baked into code of its own. Numbers are floats and flags are folded in, because CPython runs float arithmetic on
 constants fastest; `abs`, `min` and `max` are spelled out, because a call costs more than
 a rule.
 
@@ -34,11 +34,13 @@ _RAISE = "1.0 / 0.0"
 class Template:
     """Compiled code of one expression under one set of flag values.
 
+    `code` takes its slots as default arguments; in `baked` they are constants, to be replaced.
     `inputs` are the places, in the rule's list of inputs, of what it reads, in the order of
     the code's slot arguments. `held` says whether it reads held conditions.
     """
 
     code: types.CodeType
+    baked: types.CodeType
     inputs: tuple[int, ...]
     held: bool
     body: str
@@ -51,13 +53,13 @@ class Template:
         return types.FunctionType(self.code, _NO_GLOBALS, "rule", defaults)
 
     def bake(self, slots: Sequence[int], held: list[bool]) -> RuleFunction:
-        """Return the same as `bind`, with code of its own: faster to call, but it costs a compilation."""
-        body = ast.unparse(_Baked(slots).visit(ast.parse(self.body, mode="eval")))
-        defaults = (held,) if self.held else ()
-        return types.FunctionType(_compiled(["h=0"] if self.held else [], body), _NO_GLOBALS, "rule", defaults)
+        """Return the same as `bind` with code of its own, its slots baked in: larger, and faster to call."""
+        code = self.baked.replace(co_consts=tuple(_slot(constant, slots) for constant in self.baked.co_consts))
+        return types.FunctionType(code, _NO_GLOBALS, "rule", (held,) if self.held else ())
 
 
 _NO_GLOBALS: dict[str, object] = {}
+_PLACES = 1 << 40
 
 
 def _compiled(arguments: Sequence[str], body: str) -> types.CodeType:
@@ -84,13 +86,14 @@ class Scope:
 
 
 class _Baked(ast.NodeTransformer):
-    """Puts constants where the slot arguments `s0`, `s1`, ... are."""
-
-    def __init__(self, slots: Sequence[int]) -> None:
-        self._slots = slots
+    """Puts a constant that no rule can hold (rules' numbers are floats) where a slot argument is."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(self._slots[int(node.id[1:])]) if node.id.startswith("s") else node
+        return ast.Constant(_PLACES + int(node.id[1:])) if node.id.startswith("s") else node
+
+
+def _slot(constant: object, slots: Sequence[int]) -> object:
+    return slots[constant - _PLACES] if isinstance(constant, int) and constant >= _PLACES else constant
 
 
 def compile_template(tree: ast.expr, scope: Scope) -> Template:
@@ -100,7 +103,11 @@ def compile_template(tree: ast.expr, scope: Scope) -> Template:
     names = sorted(writer.read, key=lambda name: scope.inputs[name])
     places = tuple(scope.inputs[name] for name in names)
     arguments = [*(f"s{place}=0" for place in places), *(["h=0"] if writer.reads_held else [])]
-    return Template(code=_compiled(arguments, body), inputs=places, held=writer.reads_held, body=body)
+    constants = ast.unparse(_Baked().visit(ast.parse(body, mode="eval")))
+    baked = _compiled(["h=0"] if writer.reads_held else [], constants)
+    return Template(
+        code=_compiled(arguments, body), baked=baked, inputs=places, held=writer.reads_held, body=body
+    )
 
 
 class _Writer:

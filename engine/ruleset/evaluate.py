@@ -30,6 +30,9 @@ from engine.signals.snapshot import Snapshot
 INSTANCE_CAP = 10_000
 """Instances of one rule. Labels beyond it have none, so that their orders count as unknown."""
 
+OWN_CODE = 256
+"""Instances of one rule that get code of their own, which is faster to call; more would not stay in the caches."""
+
 
 class RuleBook:
     """See the module. All times are ns; an `at` before one seen already counts as that one."""
@@ -51,10 +54,10 @@ class RuleBook:
         self._instances: dict[Key, Instance] = {}
         self._counts: dict[str, int] = dict.fromkeys(self._compiled, 0)
         self._readers = Readers(snapshot)
-        self._watched = self._readers.watched
+        self._watches = self._readers.watches
         self._moves = Moves(snapshot)
-        self._asked_otherwise = 0
         self._timers = self._moves.timers
+        self._asked_otherwise = 0
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
         self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
         self._restraining = [one for one in self._compiled.values() if one.restrains and one.spec.by]
@@ -87,9 +90,10 @@ class RuleBook:
 
     def on_changed(self, at: int, slots: Sequence[int]) -> None:
         """Evaluate the instances that read `slots`, whose values or statuses changed."""
-        watched = self._watched
+        watches = self._watches
+        known = len(watches)
         for slot in slots:
-            if slot in watched:
+            if slot < known and watches[slot] is not None:
                 break
         else:
             return
@@ -276,9 +280,10 @@ class RuleBook:
         self._timers.set(instance.key, instance.held_due(at) if instance.compiled.evaluated else None)
 
     def _add(self, compiled: CompiledRule, labels: tuple[str, ...]) -> Instance:
-        instance = Instance(compiled, labels, self._snapshot)
+        rule = compiled.spec.id
+        instance = Instance(compiled, labels, self._snapshot, own_code=self._counts[rule] < OWN_CODE)
         self._instances[instance.key] = instance
-        self._counts[compiled.spec.id] += 1
+        self._counts[rule] += 1
         if compiled.spec.kind is RuleKind.MAKER_GATE:
             self._grants.add(instance)
         self._readers.add(instance)

@@ -25,26 +25,39 @@ ALWAYS = -(1 << 62)
 """Since when an input is in doubt that was so when the first instance began to read it (ns)."""
 
 
-class Watch:
+class Watch(list["Instance"]):
     """The instances that read one slot, whether they found it in doubt when they last looked, and since when."""
 
-    __slots__ = ("bad", "instances", "since")
+    __slots__ = ("bad", "since")
 
     def __init__(self, *, bad: bool) -> None:
+        super().__init__()
         self.bad = bad
         self.since = ALWAYS
-        self.instances: list[Instance] = []
 
 
-class Instance:
+class _Quick:
+    """What every event looks at. A base class, because its slots lie side by side in memory."""
+
+    __slots__ = ("answer", "quick", "trip")
+
+    answer: bool | None
+    quick: bool
+    trip: RuleFunction
+
+
+class Instance(_Quick):
     """See the module. `quick` says that `trip` alone decides whether anything changed."""
 
     __slots__ = (
-        "answer", "bad", "clear", "clocks", "compiled", "held", "key", "labels", "name", "quick", "reasons", "slots",
-        "standing", "trip", "tripped", "watches",
+        "_own_code", "bad", "clear", "clocks", "compiled", "held", "key", "labels", "name", "reasons", "slots",
+        "standing", "tripped", "watches",
     )
 
-    def __init__(self, compiled: CompiledRule, labels: tuple[str, ...], snapshot: Snapshot) -> None:
+    def __init__(
+        self, compiled: CompiledRule, labels: tuple[str, ...], snapshot: Snapshot, *, own_code: bool
+    ) -> None:
+        self._own_code = own_code
         self.compiled = compiled
         self.labels = labels
         self.key: Key = (compiled.spec.id, labels)
@@ -55,7 +68,7 @@ class Instance:
         self.clocks = [HeldClock() for _ in compiled.program.held]
         self.held = [False] * len(self.clocks)
         self.standing = Standing()
-        self.answer: bool | None = None
+        self.answer = None
         self.reasons: tuple[str, ...] = ()
         self.quick = False
         self.watches: tuple[Watch, ...] = ()
@@ -66,9 +79,9 @@ class Instance:
         compiled, slots, held = self.compiled, self.slots, self.held
 
         def bound(template: Template) -> RuleFunction:
-            return template.bind(slots, held) if self.labels else template.bake(slots, held)
+            return (template.bake if self._own_code else template.bind)(slots, held)
 
-        self.trip: RuleFunction = bound(compiled.main_template)
+        self.trip = bound(compiled.main_template)
         self.clear = None if compiled.clear_template is None else bound(compiled.clear_template)
         self.tripped = [bound(template) for template in compiled.held_templates]
         self.rate()

@@ -13,48 +13,58 @@ from engine.signals.snapshot import Snapshot
 
 
 class Readers:
-    """Instances by slot. `watched` may be asked whether a slot is read by anybody."""
+    """Watches by slot. A list, not a dictionary: with many instances what costs is memory that is in no cache."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.asked = 0
         """How often a condition was asked because a slot it reads changed; a measure, no part of the state."""
-        self.watched: dict[int, Watch] = {}
+        self.watches: list[Watch | None] = []
 
     def add(self, instance: Instance) -> None:
         """Let `instance` hear of the slots it reads."""
-        for slot in sorted(set(instance.slots)):
+        watches: list[Watch] = []
+        for place, slot in enumerate(instance.slots):
             bad = self._snapshot.status[slot] != 0
-            watch = self.watched.get(slot)
-            if watch is None:
-                watch = self.watched[slot] = Watch(bad=bad)
-            # All readers of a slot hear of a change of its status together, so a new one
-            # begins with what the others believe.
-            instance.bad += watch.bad - bad
-            watch.instances.append(instance)
-        instance.watches = tuple(self.watched[slot] for slot in instance.slots)
+            watch = self._watch(slot, bad=bad)
+            if slot not in instance.slots[:place]:
+                # All readers of a slot hear of a change of its status together, so a new one
+                # begins with what the others believe.
+                instance.bad += watch.bad - bad
+                watch.append(instance)
+            watches.append(watch)
+        instance.watches = tuple(watches)
         instance.rate()
+
+    def _watch(self, slot: int, *, bad: bool) -> Watch:
+        self.watches.extend([None] * (slot + 1 - len(self.watches)))
+        watch = self.watches[slot]
+        if watch is None:
+            watch = self.watches[slot] = Watch(bad=bad)
+        return watch
 
     def of(self, slot: int) -> tuple[Instance, ...]:
         """Return the instances that read `slot`."""
-        watch = self.watched.get(slot)
-        return () if watch is None else tuple(watch.instances)
+        watch = self.watches[slot] if slot < len(self.watches) else None
+        return () if watch is None else tuple(watch)
 
     def touched(self, slots: Sequence[int], at: int) -> list[Instance]:
         """Return the readers of `slots` whose answer changed at `at`, or cannot be told from their function alone."""
-        status, values, watched = self._snapshot.status, self._snapshot.values, self.watched
+        watches, status, values = self.watches, self._snapshot.status, self._snapshot.values
+        known = len(watches)
+        heard: list[Watch] = []
         # Every slot's status first: a function must not run on a value that is not believed.
-        heard: list[list[Instance]] = []
         for slot in slots:
-            watch = watched.get(slot)
-            if watch is not None:
-                if (status[slot] != 0) is not watch.bad:
-                    _turn(watch, at)
-                heard.append(watch.instances)
+            if slot < known:
+                watch = watches[slot]
+                if watch is not None:
+                    if (status[slot] != 0) is not watch.bad:
+                        _turn(watch, at)
+                    heard.append(watch)
         found: list[Instance] = []
-        for instances in heard:
-            self.asked += len(instances)
-            for instance in instances:
+        for watch in heard:
+            self.asked += len(watch)
+            for instance in watch:
                 if instance.quick:
                     try:
                         if instance.trip(values) is instance.answer:
@@ -67,12 +77,13 @@ class Readers:
 
     def reset(self) -> None:
         """Believe what the snapshot says now, after it was loaded."""
-        for slot, watch in self.watched.items():
-            watch.bad = self._snapshot.status[slot] != 0
+        for slot, watch in enumerate(self.watches):
+            if watch is not None:
+                watch.bad = self._snapshot.status[slot] != 0
 
 
 def _turn(watch: Watch, at: int) -> None:
     watch.bad, watch.since = not watch.bad, at
-    for instance in watch.instances:
+    for instance in watch:
         instance.bad += 1 if watch.bad else -1
         instance.rate()

@@ -19,7 +19,7 @@ from simpleeval import SimpleEval
 
 from engine.model.samples import Unit
 from engine.ruleset.compiled import CompiledRule
-from engine.ruleset.evaluate import RuleBook
+from engine.ruleset.evaluate import OWN_CODE, RuleBook
 from engine.ruleset.instances import Instance
 from engine.ruleset.spec import RuleKind, RuleSet, RuleSpec
 from engine.signals.catalogue import Catalogue
@@ -163,11 +163,11 @@ def bench_function() -> dict[str, float]:
     """Print and return ns per rule of our function, the floor and pre-parsed simpleeval."""
     world = filled(rules(()), (), 1)
     ours = unrolled([instance.trip for instance in world.instances()], world.snapshot.values)
-    many = filled(rules(("symbol",)), ("symbol",), 3)
-    shared = [instance.trip for instance in many.instances() if instance.labels == ("S1",)]
+    many = filled(rules(("symbol",)), ("symbol",), OWN_CODE + 1)
+    shared = [instance.trip for instance in many.instances() if instance.labels == (f"S{OWN_CODE}",)]
     candidates = {
-        "F1, the floor": floor(), "a rule's own function": ours,
-        "an instance's, code shared": unrolled(shared, many.snapshot.values), "simpleeval, pre-parsed": peer(),
+        "F1, the floor": floor(), "ours": ours,
+        f"ours, beyond {OWN_CODE} instances": unrolled(shared, many.snapshot.values), "simpleeval, pre-parsed": peer(),
     }
     answers = {name: [bool(answer) for answer in run()] for name, run in candidates.items()}  # type: ignore[attr-defined]
     assert len({tuple(answer) for answer in answers.values()}) == 1, answers
@@ -189,14 +189,13 @@ def bench_unknown() -> None:
 
 def bench_events(sizes: tuple[int, ...] = (1_000, 10_000, 100_000)) -> dict[int, float]:
     """Print and return ns of one event on one field of one symbol, by number of instances at 5 a symbol."""
-    found: dict[int, float] = {}
     print("\none changed field of one symbol, dispatched to the rules that read it (5 rules a symbol)")
-    for size in sizes:
-        run, count, affected = _events(size)
-        found[size] = medians({"event": run}, rounds=9, target_ms=20.0)["event"] / count
-        growth = found[size] / found[sizes[0]]
+    worlds = {size: _events(size) for size in sizes}
+    timed = medians({str(size): run for size, (run, _, _) in worlds.items()}, rounds=15, target_ms=15.0)
+    found = {size: timed[str(size)] / count for size, (_, count, _) in worlds.items()}
+    for size, (_, _, affected) in worlds.items():
         print(f"  {size:>9,} instances   {nanoseconds(found[size]):>12} an event   {affected:.2f} instances touched   "
-              f"{growth:.2f} x the smallest")
+              f"{found[size] / found[sizes[0]]:.2f} x the smallest")
     return found
 
 
@@ -240,12 +239,14 @@ def bench_load() -> None:
     once = medians({"compile": lambda: compiled.resolve({})}, rounds=5)["compile"]
     world = filled(rules(("symbol",), (0,)), ("symbol",), 1)
     template = world.instances()[0].compiled.main_template
-    bind = medians({"bind": lambda: template.bind((1, 2, 3), [])}, rounds=5)["bind"]
-    print(f"\ncompiling a rule: {nanoseconds(once)}, once; binding an instance's function: {nanoseconds(bind)}")
+    ways = {"bind": lambda: template.bind((1, 2, 3), []), "bake": lambda: template.bake((1, 2, 3), [])}
+    made = {name: nanoseconds(value) for name, value in medians(ways, rounds=5).items()}
+    print(f"\ncompiling a rule: {nanoseconds(once)}, once; an instance's function: {made['bake']} with its own code, "
+          f"{made['bind']} sharing it")
 
 
 def main() -> None:
-    print(f"Python {sys.version.split()[0]}; medians over interleaved rounds; ratios are what counts")
+    print(f"Python {sys.version.split()[0]}; medians of processor time over interleaved rounds; ratios are what counts")
     bench_function()
     bench_unknown()
     bench_nobody()

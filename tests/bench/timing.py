@@ -1,4 +1,8 @@
-"""How the benches take time: medians over interleaved rounds, so that a busy neighbour hits all candidates alike."""
+"""How the benches take time: medians of processor time over short interleaved rounds.
+
+Processor time, because on a shared core the wall clock counts the neighbours too; short
+and interleaved, because what they leave in the caches should hit all candidates alike.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from collections.abc import Callable, Mapping
 Run = Callable[[], object]
 
 
-def medians(candidates: Mapping[str, Run], *, rounds: int = 15, target_ms: float = 12.0) -> dict[str, float]:
+def medians(candidates: Mapping[str, Run], *, rounds: int = 31, target_ms: float = 5.0) -> dict[str, float]:
     """Return the median ns of one call of each candidate; ratios inside one result are what counts."""
     counts = {name: _calibrate(run, target_ms * 1e6) for name, run in candidates.items()}
     samples: dict[str, list[float]] = {name: [] for name in candidates}
@@ -33,10 +37,10 @@ def _calibrate(run: Run, target_ns: float) -> int:
 def _timed(run: Run, count: int) -> float:
     repeat = range(count)
     gc.disable()
-    start = time.perf_counter_ns()
+    start = time.process_time_ns()
     for _ in repeat:
         run()
-    spent = time.perf_counter_ns() - start
+    spent = time.process_time_ns() - start
     gc.enable()
     return spent / count
 

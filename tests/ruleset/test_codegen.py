@@ -8,6 +8,7 @@ import pytest
 
 from engine.model.flags import FlagValue
 from engine.ruleset.codegen import Template
+from engine.ruleset.evaluate import OWN_CODE
 from engine.ruleset.intervals import Interval, interval_of
 from engine.ruleset.program import lay_out, template
 from tests.ruleset.notation import CATALOGUE, World, expression, rule
@@ -44,14 +45,15 @@ def test_what_is_generated(text: str, body: str) -> None:
 
 
 def test_instances_share_their_code() -> None:
+    """A hundred thousand instances must not be a hundred thousand compilations."""
     world = World(rule("spread > 5 and depth > 1", by=("venue", "symbol")))
-    for symbol in "XYZ":
-        world.hear(0, "spread", ("v", symbol), 2.0)
-    trips = [instance.trip for instance in world.book._instances.values()]
+    for number in range(OWN_CODE + 5):
+        world.hear(0, "spread", ("v", f"S{number:03d}"), 2.0)
+    trips = [world.book._instances[key].trip for key in sorted(world.book._instances)]
 
-    assert len(trips) == 3
-    assert len({id(trip.__code__) for trip in trips}) == 1
-    assert len({trip.__defaults__ for trip in trips}) == 3
+    assert len({id(trip.__code__) for trip in trips[:OWN_CODE]}) == OWN_CODE
+    assert len({id(trip.__code__) for trip in trips[OWN_CODE:]}) == 1
+    assert len({trip.__defaults__ for trip in trips[OWN_CODE:]}) == 5
 
 
 def test_baked_and_bound_functions_say_the_same() -> None:
