@@ -32,8 +32,7 @@ check: $(VENV)/dev.stamp
 	@$(VENV)/bin/engine rules test rules
 
 bench: $(VENV)/dev.stamp
-	@$(VENV)/bin/python -m tests.bench.bench_rules
-	@$(VENV)/bin/python -m tests.bench.bench_run
+	@$(VENV)/bin/python -m tests.bench
 
 lock:
 	@for out in requirements.lock:"--extra checkout" requirements-dev.lock:"--extra checkout --extra dev"; do \
