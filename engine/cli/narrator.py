@@ -20,6 +20,8 @@ READING_S = 30.0
 """How long a whole story may wait for its reader, in seconds."""
 
 _TIME, _WHO, _STATE, _WHY = 8, 28, 19, 54
+_NAMED = 3
+"""Damaged lines of a tape that the report names; `engine tape info` names more."""
 _COUNTS = ("events", "seconds", "events_per_second", "transitions", "notifications", "orders", "fills", "refused")
 
 
@@ -167,6 +169,8 @@ def report(summary: dict[str, Any], counted: Counter[str], paint: Paint) -> list
         ("decisions", f"{count['transitions']} changes of a rule, {count['notifications']} messages to people"),
         ("orders", f"{count['orders']} sent, {count['fills']} fills, {count['refused']} refused"),
     ]
+    if summary.get("stopped"):
+        rows.insert(0, ("stopped", f"by {summary['stopped']}, before the tape was over: go on with --resume"))
     if skips:
         ordered = sorted(skips.items(), key=lambda item: (-item[1], item[0]))
         rows.append(("refused by", ", ".join(f"{reason} {times}" for reason, times in ordered)))
@@ -179,6 +183,7 @@ def report(summary: dict[str, Any], counted: Counter[str], paint: Paint) -> list
     rows.append(("digest", str(summary.get("digest", ""))[:16]))
     if summary.get("damaged_count"):
         rows.append(("damaged", f"{number(summary['damaged_count'])} lines of the tape, counted and passed over"))
+        rows += [("", found) for found in summary["damaged"][:_NAMED]]
     if counted:
         rows.append(("not shown", ", ".join(f"{times} {what}" for what, times in sorted(counted.items()))))
     lines = ["", paint("What came of it", "bold"), *columns(rows)]

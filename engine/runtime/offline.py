@@ -8,7 +8,7 @@ short has it journalled, and obeys it when it goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from engine.core.report import status
 from engine.core.state import State
 from engine.core.step import step
 from engine.model.codec import Data, canonical
-from engine.model.effects import CommandAnswered
-from engine.model.events import Command, HaltCommand, Input, ResumeCommand
+from engine.model.effects import CommandAnswered, Effect
+from engine.model.events import Command, HaltCommand, Input, ResumeCommand, SetFlagCommand
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import journalled_config
 from engine.runtime.control_protocol import BadRequest, failure, to_command
@@ -27,7 +27,7 @@ from engine.runtime.control_server import user_name
 from engine.runtime.halt_file import STILL_THERE, HaltFile
 from engine.runtime.record import Record
 from engine.runtime.saved import Standing, unpack
-from engine.runtime.statedir import JOURNAL, StateDir
+from engine.runtime.statedir import JOURNAL, StateDir, StateError
 from engine.runtime.wiring import rewire
 from engine.runtime.wiring_journal import open_journal
 
@@ -77,12 +77,19 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
 
 def _take(journal: Journal, command: Command, root: Path) -> Data:
     tail = journal.tail()
+    if not tail.seq:
+        raise StateError("no run has begun here, so there is nobody to tell", "give the --state DIR of a run")
     try:
         last = last_state(journal, root)
     except JournalError:
         # A halt must be taken down also where nobody can say what it will meet.
         last = None
     if last is None or not last[1].ended or last[1].seq != tail.seq:
+        if last is not None and isinstance(command, SetFlagCommand):
+            # What no flag can be is said now, not when the run goes on: tried on a state that is thrown away.
+            tried = _answer(step(last[0], Input(tail.seq + 1, max(tail.at, last[0].at), command)).effects)
+            if tried is not None and not tried.accepted:
+                return {"accepted": False, "text": tried.text, "status": journal.get_status()}
         # The engine's own time, not the wall's: on a tape the two are years apart.
         journal.append_input(tail.seq + 1, tail.at, command)
         journal.commit(durable=True)
@@ -103,7 +110,11 @@ def _step(journal: Journal, command: Command, state: State, standing: Standing, 
     journal.put_status(shown)
     payload = canonical({**data, "digest": record.digest.hex(), "core": dump_state(state)})
     journal.write_checkpoint(Checkpoint(seq=seq, at=at, effect_n=record.n, payload=payload))
-    answer = next((effect for effect in effects if isinstance(effect, CommandAnswered)), None)
+    answer = _answer(effects)
     if answer is None:
         return {"accepted": True, "text": "done", "status": shown}
     return {"accepted": answer.accepted, "text": answer.text, "status": shown}
+
+
+def _answer(effects: Sequence[Effect]) -> CommandAnswered | None:
+    return next((effect for effect in effects if isinstance(effect, CommandAnswered)), None)

@@ -166,6 +166,29 @@ def _until(seen: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_run_cut_short_refuses_what_no_flag_can_be(engine: Engine, project: Path, tmp_path: Path) -> None:
+    """Else it is said to be done, and the run that goes on refuses it unheard."""
+    state = tmp_path / "state"
+    words = ("run", "--speed", "600", "--format", "json", "--state", str(state))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-m", "engine", *words], env=environment, stdout=subprocess.PIPE) as child:
+        _until(lambda: (state / "engine.sock").exists())
+        child.terminate()
+    name = engine("flag", "set", "DEPEG_TRESHOLD_PCT", "0.2", "--state", state)
+    value = engine("flag", "set", "DEPEG_THRESHOLD_PCT", "high", "--state", state)
+    fine = engine("flag", "set", "DEPEG_THRESHOLD_PCT", "0.2", "--state", state)
+
+    assert (name.code, value.code, fine.code) == (1, 1, 0), name.text + value.text + fine.text
+    assert "did you mean DEPEG_THRESHOLD_PCT?" in name.out
+    assert "journalled" in fine.out
+
+
+def test_a_journal_without_a_beginning_takes_no_command(engine: Engine, after_demo: Path) -> None:
+    (after_demo / "journal.sqlite").write_bytes(b"")
+
+    assert engine("halt", "--state", after_demo).code == 2
+
+
 def test_a_live_start_that_is_refused_names_the_rules_and_leaves_no_run_behind(
     engine: Engine, project: Path, tmp_path: Path
 ) -> None:

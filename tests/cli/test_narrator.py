@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import typing
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from engine.cli.narrator import Narrator
+from engine.cli.narrator import Narrator, report
 from engine.cli.story import Line, told
 from engine.cli.text import Paint
 from engine.model.effects import Effect
@@ -169,3 +170,15 @@ def test_a_line_names_time_rule_state_reason_and_effect() -> None:
     assert (found.at, found.who, found.state, found.effect) == (
         BREAK, "guard.depeg.usdt", "pending > firing", "level halted"
     )
+
+
+def test_the_report_names_damage_and_who_stopped_the_run() -> None:
+    damage = [f"line {line}: the checksum does not fit" for line in range(2, 8)]
+    summary = {**SUMMARY, "stopped": "SIGTERM", "damaged": damage, "damaged_count": 6}
+
+    said = "\n".join(report(summary, Counter(), Paint(False)))
+
+    assert "stopped     by SIGTERM, before the tape was over: go on with --resume" in said
+    assert "damaged     6 lines of the tape, counted and passed over\n              line 2: the checksum" in said
+    assert "line 4" in said
+    assert "line 5" not in said
