@@ -53,8 +53,10 @@ def _headline(state: State, overall: Restraint) -> Data:
 
 
 def _restrains(state: State, item: InForce) -> Data:
-    numbers = {latch.name: latch.number for latch in state.book.latches()}
-    number = next((number for name, number in numbers.items() if name.startswith(item.instance + "/")), None)
+    # One instance may have several latches open, an episode each; the command names which one this is.
+    number = next(
+        (latch.number for latch in state.book.latches() if item.clear_with == f"engine rearm {latch.number}"), None
+    )
     return {
         "rule": item.rule, "instance": item.instance, "because": item.because,
         "restraint": restraint_words(item.restraint),
