@@ -6,6 +6,7 @@ stop that trails, an order cancelled because its successor stands) is counted in
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -131,7 +132,14 @@ class Narrator:
 
     def _print(self, text: str) -> None:
         self._progress.clear()
-        print(text, file=self._out, flush=True)
+        try:
+            print(text, file=self._out, flush=True)
+        except OSError:
+            # The reader has gone, or the disk of the log is full: no reason to leave positions alone.
+            if self._out is sys.stdout:
+                # What is still in its buffer must go somewhere when the process ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
 
 
 class JsonNarrator:

@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     weigh = verbs.add_parser("eval", help="What the rules say of one snapshot of signals.")
     for parser in (check, test, weigh):
         parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders of rules (default: rules)")
-        add_shared(parser, state=False)
+        add_shared(parser)
     weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags, an order; - reads stdin")
 
 

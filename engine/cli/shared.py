@@ -24,11 +24,10 @@ class Failure(Exception):
         super().__init__(what)
 
 
-def add_shared(parser: argparse.ArgumentParser, *, state: bool = True) -> None:
-    """Add `--format` and, where a command has to do with a run, `--state`."""
+def add_shared(parser: argparse.ArgumentParser) -> None:
+    """Add `--format` and `--state`: every command takes both, so that one line of a script fits all."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="for people, or for programs")
-    if state:
-        parser.add_argument("--state", metavar="DIR", help="the state directory (default: $ENGINE_STATE or state)")
+    parser.add_argument("--state", metavar="DIR", help="the state directory (default: $ENGINE_STATE or state)")
 
 
 def state_dir(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Path:

@@ -166,6 +166,24 @@ def _until(seen: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_run_outlives_whoever_reads_its_story(engine: Engine, tmp_path: Path) -> None:
+    """Positions are not left alone because a pager was closed."""
+    words = ("run", "--speed", "max", "--state", str(tmp_path / "state"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "engine", *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        told = child.stderr.read()
+    status = json.loads(engine("status", "--state", tmp_path / "state", "--format", "json").out)
+
+    assert (child.returncode, told) == (0, b"")
+    assert status["line"] == "HALTED"
+    assert status["counts"]["orders"] > 0
+
+
 def test_a_run_cut_short_refuses_what_no_flag_can_be(engine: Engine, project: Path, tmp_path: Path) -> None:
     """Else it is said to be done, and the run that goes on refuses it unheard."""
     state = tmp_path / "state"
