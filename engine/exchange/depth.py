@@ -19,8 +19,11 @@ from collections.abc import Iterator
 from engine.model.codec import Data, from_data, pack_levels, to_data, unpack_levels
 from engine.model.market import DepthDelta, DepthSnapshot, Levels
 
-FILE = 256
-"""Deltas that may wait to be applied; at so many nobody has asked for long, and the sorting is given up."""
+FILE = 32
+"""Deltas that may wait to be applied; at so many nobody has asked for long, and the sorting is given up.
+
+A checkpoint pays for all that wait at once, and a delta may hold a thousand levels.
+"""
 EARLY = 64
 """Deltas kept before a snapshot: a snapshot by request is older than the stream when it comes."""
 
@@ -101,10 +104,13 @@ class Depth:
     def _sorted(self, *, bids: bool) -> list[float]:
         self._apply()
         if not self._keys:
-            self._bids = {price: size for price, size in self._bids.items() if size > 0}
-            self._asks = {price: size for price, size in self._asks.items() if size > 0}
+            self._sweep()
             self._keys = {True: sorted(self._bids), False: sorted(-price for price in self._asks)}
         return self._keys[bids]
+
+    def _sweep(self) -> None:
+        self._bids = {price: size for price, size in self._bids.items() if size > 0}
+        self._asks = {price: size for price, size in self._asks.items() if size > 0}
 
     def size_at(self, *, bids: bool, price: float) -> float:
         """Return the size displayed at `price`, 0 where there is none."""
@@ -135,6 +141,9 @@ class Depth:
     def dump(self) -> Data:
         """Return the levels and where their ids stand, as JSON data."""
         self._apply()
+        if not self._keys:
+            # Nobody asks, so nobody else clears away what is gone.
+            self._sweep()
         return {
             "bids": pack_levels(self._bids), "asks": pack_levels(self._asks),
             "early": [to_data(delta) for delta in self._early], "seeded": self._seeded, "synced": self.synced,
