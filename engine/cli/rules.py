@@ -74,10 +74,12 @@ def _test(config: Config, args: argparse.Namespace) -> int:
     assert config.rules is not None and config.catalogue is not None
     results = run_tests(config.rules, config.catalogue, config.flag_specs)
     failed = [result for result in results if not result.passed]
+    # A check that checked nothing has not passed.
+    code = CHECK_FAILED if failed or not results else FINE
     if args.format == "json":
         for result in results:
             print_json(_result(result))
-        return CHECK_FAILED if failed else FINE
+        return code
     paint = Paint(colour_wanted(sys.stdout))
     for result in results:
         word = paint("ok  ", "green") if result.passed else paint("FAIL", "red")
@@ -90,7 +92,7 @@ def _test(config: Config, args: argparse.Namespace) -> int:
         if rule.id not in tested:
             print(f"      {rule.id} has no test")
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    return CHECK_FAILED if failed else FINE
+    return code
 
 
 def _result(result: TestResult) -> dict[str, Any]:

@@ -113,15 +113,16 @@ class State:
             )
             held.append(floor)
         for halt in self.halts.values():
-            held.append(_halted(f"operator:{halt.source}", "operator", halt.since, "engine resume"))
-        held += [
-            _halted("engine.internal_fault", "fault", since, "") for since in list(self.faults.values())[:1]
-        ]
+            ends = "remove the HALT file, then engine resume" if halt.source == "file" else "engine resume"
+            held.append(_halted(f"operator:{halt.source}", "operator", halt.since, ends=ends, command="engine resume"))
+        for since in list(self.faults.values())[:1]:
+            ends = "a restart, after its cause was understood"
+            held.append(_halted("engine.internal_fault", "fault", since, ends=ends, command=""))
         return tuple(held)
 
 
-def _halted(who: str, because: str, since: int, command: str) -> InForce:
+def _halted(who: str, because: str, since: int, *, ends: str, command: str) -> InForce:
     return InForce(
         rule=who, instance=who, scope=EVERYTHING, restraint=Restraint(level=Level.HALTED), because=because, since=since,
-        ends=command or "a restart, after its cause was understood", clear_with=command,
+        ends=ends, clear_with=command,
     )
