@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
-from engine.model.time import SECOND, format_duration, format_instant
+from engine.model.time import SECOND, format_duration, format_instant, format_second
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
@@ -68,7 +68,7 @@ def clock(ns: int) -> str:
 
 def instant(ns: int | None) -> str:
     """Return `ns` as a date and a time of day to the second, UTC, or `never`."""
-    return "never" if not ns else format_instant(ns - ns % SECOND)
+    return "never" if not ns else format_second(ns)
 
 
 def local(ns: int, zone: str) -> str:

@@ -17,7 +17,7 @@ from engine.model.effects import FlagChanged
 from engine.model.events import RunMode
 from engine.model.flag_values import fit, flag_text, loosens, nearest_flags, unknown_flag, with_unit
 from engine.model.flags import Flag, FlagSpec, FlagValue, Layer
-from engine.model.time import format_instant
+from engine.model.time import format_second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +108,14 @@ class FlagBook:
         except ValueError as error:
             return False, str(error), []
         if until and until <= at:
-            return False, f"{name}: the end {format_instant(until)} is not in the future", []
+            return False, f"{name}: the end {format_second(until)} is not in the future", []
         before = self.values[name]
         if loosens(spec, before, wanted) and not reason.strip():
             told = f"{flag_text(before)} to {flag_text(wanted)}"
             return False, f"{name}: from {told} protects less; say why with --reason", []
         self._operator[name] = Override(value=wanted, reason=reason, actor=actor, until=until)
         changes = self._changed(at, name, before, actor, reason)
-        ends = f" until {format_instant(until)}" if until else ""
+        ends = f" until {format_second(until)}" if until else ""
         was = "unchanged" if not changes else f"was {flag_text(before)}"
         return True, f"{name} is {with_unit(spec, wanted)}{ends} ({was}); `engine flag unset {name}` ends it", changes
 

@@ -64,3 +64,8 @@ def format_instant(ns: int) -> str:
     seconds, fraction = divmod(ns, SECOND)
     base = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{base}.{fraction:09d}".rstrip("0") + "Z" if fraction else base + "Z"
+
+
+def format_second(ns: int) -> str:
+    """Return `ns` as people read an end or a beginning: whole seconds, the fraction left out."""
+    return format_instant(ns - ns % SECOND)

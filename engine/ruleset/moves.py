@@ -11,7 +11,7 @@ from dataclasses import replace
 from engine.model.codec import Data
 from engine.model.effects import Effect, LatchCleared, LatchSet, Notify, RuleMoved
 from engine.model.restraints import NONE, InForce
-from engine.model.time import format_duration, format_instant
+from engine.model.time import format_duration, format_second
 from engine.ruleset import lifecycle
 from engine.ruleset.instances import Instance
 from engine.ruleset.kleene import Value
@@ -271,12 +271,12 @@ def _in_force(instance: Instance, held: Grip, since: int) -> InForce:
     if held is Grip.HELD:
         ends = "when what it reads is known again"
     elif held is Grip.COOLDOWN:
-        ends = f"at {format_instant(standing.locked_until or since)}"
+        ends = f"at {format_second(standing.locked_until or since)}"
     else:
         ends = "when the condition clears"
     if compiled.timing.ttl and held is not Grip.HELD:
         ttl, true_until = compiled.timing.ttl, standing.true_until
-        when = "" if true_until is None else f", at {format_instant(true_until + ttl)}"
+        when = "" if true_until is None else f", at {format_second(true_until + ttl)}"
         ends += f", or {format_duration(ttl)} after it was last true{when}"
     return InForce(
         rule=compiled.spec.id, instance=instance.name, scope=compiled.scope(instance.labels), restraint=restraint,

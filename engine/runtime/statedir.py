@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.model.time import format_instant
+from engine.model.time import format_second
 
 JOURNAL, LOCK, HALT, SOCKET, MARK, TAPE = "journal.sqlite", "engine.lock", "HALT", "engine.sock", "engine.state", "tape"
 ROOM_NEEDED = 256 * 1024 * 1024
@@ -45,7 +45,7 @@ class Holder:
     since: int
 
     def __str__(self) -> str:
-        return f"process {self.pid}, since {format_instant(self.since)}" if self.pid else "another process"
+        return f"process {self.pid}, since {format_second(self.since)}" if self.pid else "another process"
 
 
 class StateDir:
