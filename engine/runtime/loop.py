@@ -79,8 +79,7 @@ class Loop:
         parts = self._parts
         for _ in range(parts.burst):
             if self.replay and self.seq + 1 in self.replay:
-                at, command = self.replay.pop(self.seq + 1)
-                self.take_urgent(at, command)
+                self._replay_next()
                 continue
             if len(parts.queue):
                 for event in parts.queue.urgent():
@@ -95,6 +94,21 @@ class Loop:
                 return True
         return True
 
+    def _replay_next(self) -> None:
+        """Take the journalled command that comes next, behind every wake-up that came before it."""
+        at, command = self.replay[self.seq + 1]
+        woken = self._parts.state.wake_at
+        if woken is not None and woken <= at:
+            # Woken inside the command's step its orders would leave at the command's instant, not at their own.
+            self._wake(woken)
+        else:
+            del self.replay[self.seq + 1]
+            self.take_urgent(at, command)
+
+    def _wake(self, due: int) -> None:
+        self.at = max(self.at, due)
+        self._after(wake(self._parts.state, self.at), self.at)
+
     def _advance(self) -> bool:
         """Take the one next thing: a wake-up, an answer of the venue, or a market event."""
         parts = self._parts
@@ -105,8 +119,7 @@ class Loop:
         if woken is not None and (soonest is None or woken < soonest):
             if soonest is None:
                 return False
-            self.at = max(self.at, woken)
-            self._after(wake(parts.state, self.at), self.at)
+            self._wake(woken)
         elif due is not None and due == soonest:
             for reaches_at, event in parts.venue.pop_due(due):
                 self.take_urgent(reaches_at, event)
