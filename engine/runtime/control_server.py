@@ -35,7 +35,8 @@ Submit = Callable[[Command], Awaitable[Data]]
 class ControlServer:
     """Listens from `start` to `close`. `state` must be locked: that is what makes an old socket file stale."""
 
-    def __init__(self, state: StateDir, submit: Submit) -> None:
+    def __init__(self, state: StateDir, submit: Submit, *, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._path = state.socket
         self._submit = submit
         self._server: asyncio.Server | None = None
@@ -101,7 +102,7 @@ class ControlServer:
         actor = _actor(writer.get_extra_info("socket"))
         while not reader.at_eof():
             try:
-                line = await asyncio.wait_for(reader.readuntil(b"\n"), IDLE_S)
+                line = await asyncio.wait_for(reader.readuntil(b"\n"), self._idle_s)
             except asyncio.IncompleteReadError as cut:
                 if cut.partial:
                     await _send(writer, failure("the request did not end with a newline", "send whole lines"))
@@ -125,7 +126,7 @@ class ControlServer:
         except BadRequest as error:
             return failure(error.what, error.fix)
         try:
-            return {"ok": True, **await asyncio.wait_for(self._submit(command), IDLE_S)}
+            return {"ok": True, **await asyncio.wait_for(self._submit(command), self._idle_s)}
         except TimeoutError:
             what = "the engine did not answer in time; the command may still be done"
             return failure(what, "look at `engine status`")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class Wanted:
     """name -> path of folders in which every .yaml and .yml file is read, at any depth; or of single such files."""
     within: tuple[Path, ...] = ()
     """Folders, or single files, that everything must lie in once links are followed."""
+    most_files: int = MOST_FILES
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,12 +54,16 @@ class Read:
     findings: list[Finding] = field(default_factory=list)
 
 
-def read_disk(wanted: Wanted) -> Read:
-    """Return everything `wanted`, as it stood at one moment. Never raises; what cannot be read is a finding."""
+def read_disk(wanted: Wanted, *, read_once: Callable[[Wanted], Read] | None = None) -> Read:
+    """Return everything `wanted`, as it stood at one moment. Never raises; what cannot be read is a finding.
+
+    `read_once` does one reading; None for the disk itself.
+    """
+    reading = read_once or read_files
     read = Read()
     for turn in range(_TRIES):
         before = _stamps(wanted)
-        read = _read_once(wanted)
+        read = reading(wanted)
         if before == _stamps(wanted):
             return read
         if turn + 1 < _TRIES:
@@ -70,12 +75,13 @@ def read_disk(wanted: Wanted) -> Read:
     return read
 
 
-def _read_once(wanted: Wanted) -> Read:
+def read_files(wanted: Wanted) -> Read:
+    """Return everything `wanted`, read once, whatever happens to it meanwhile."""
     read = Read()
     within = tuple(os.path.realpath(place) for place in wanted.within)
     for name, path in _places(wanted):
-        if len(read.files) >= MOST_FILES:
-            message = f"there are more than {MOST_FILES} files"
+        if len(read.files) >= wanted.most_files:
+            message = f"there are more than {wanted.most_files} files"
             read.findings.append(_finding(name, "file-too-many", message, "give fewer"))
             break
         try:

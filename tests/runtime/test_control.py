@@ -25,10 +25,9 @@ from engine.model.events import (
     UnsetFlagCommand,
 )
 from engine.model.time import MINUTE
-from engine.runtime import control_server
 from engine.runtime.control_client import ControlError, NoEngine, call
 from engine.runtime.control_protocol import LONGEST_REQUEST, VERBS, BadRequest, read_request, to_command
-from engine.runtime.control_server import MOST_CLIENTS, ControlServer, user_name
+from engine.runtime.control_server import IDLE_S, MOST_CLIENTS, ControlServer, user_name
 from engine.runtime.statedir import SOCKET, StateDir, StateError
 
 ME = user_name(os.geteuid())
@@ -37,7 +36,10 @@ ME = user_name(os.geteuid())
 class Engine:
     """A control server on a loop of its own; `seen` are the commands it was given."""
 
-    def __init__(self, path: Path, answer: Callable[[Command], Awaitable[Data]] | None = None) -> None:
+    def __init__(
+        self, path: Path, answer: Callable[[Command], Awaitable[Data]] | None = None, *, idle_s: float = IDLE_S
+    ) -> None:
+        self._idle_s = idle_s
         self.seen: list[Command] = []
         self.path = path
         self._answer = answer
@@ -56,7 +58,7 @@ class Engine:
     async def _serve(self) -> None:
         self._done = asyncio.Event()
         with StateDir.acquire(self.path, now=0) as held:
-            server = ControlServer(held, self._submit)
+            server = ControlServer(held, self._submit, idle_s=self._idle_s)
             await server.start()
             self._ready.set()
             await self._done.wait()
@@ -214,15 +216,14 @@ def test_silent_clients_do_not_keep_others_out_for_long(engine: Engine) -> None:
     assert call(engine.path, {"verb": "ping"})["ok"]
 
 
-def test_an_engine_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
     """By the server for the client, and by the client for itself: and it says what halts without an answer."""
 
     async def never(command: Command) -> Data:
         await asyncio.sleep(60)
         return {}
 
-    monkeypatch.setattr(control_server, "IDLE_S", 0.2)
-    with Engine(tmp_path / "state", never) as slow:
+    with Engine(tmp_path / "state", never, idle_s=0.2) as slow:
         assert "in time" in call(slow.path, {"verb": "resume"})["error"]
         with pytest.raises(ControlError, match="did not answer within") as caught:
             call(slow.path, {"verb": "resume"}, timeout=0.05)

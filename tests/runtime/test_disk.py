@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.runtime import disk
 from engine.runtime.anchors import anchors_of
-from engine.runtime.disk import Wanted, read_disk
+from engine.runtime.disk import Read, Wanted, read_disk, read_files
 
 
 def tree(root: Path, **files: str) -> None:
@@ -82,13 +82,13 @@ def test_what_is_no_regular_file_is_told_and_never_waited_for(tmp_path: Path) ->
     assert codes(tmp_path)["conf/a.yaml"] == "file-type"
 
 
-def test_size_and_number_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_and_number_are_bounded(tmp_path: Path) -> None:
     tree(tmp_path, conf__a_yaml="1", rules__b_yaml="2")
     with (tmp_path / "rules" / "huge.yaml").open("wb") as file:
         file.truncate(10**12)
     assert codes(tmp_path) == {"rules/huge.yaml": "file-size"}
-    monkeypatch.setattr(disk, "MOST_FILES", 1)
-    assert "file-too-many" in codes(tmp_path).values()
+    one = replace(wanted(tmp_path), most_files=1)
+    assert "file-too-many" in [found.code for found in read_disk(one).findings]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -111,26 +111,23 @@ class Editor:
 
     def __init__(self, path: Path, times: int) -> None:
         self.path, self.left = path, times
-        self.read = disk._read_once
 
-    def __call__(self, wanted: Wanted) -> disk.Read:
-        found = self.read(wanted)
+    def __call__(self, wanted: Wanted) -> Read:
+        found = read_files(wanted)
         if self.left:
             self.left -= 1
             self.path.write_text("x" * (100 + self.left))
         return found
 
 
-def test_files_that_change_meanwhile_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_change_meanwhile_are_read_again(tmp_path: Path) -> None:
     """Until they stand still; where they never do, it is an error."""
-    monkeypatch.setattr(disk, "_WAIT_S", 0.001)
     tree(tmp_path, conf__a_yaml="1", rules__b_yaml="2")
     target = tmp_path / "rules" / "b.yaml"
-    monkeypatch.setattr(disk, "_read_once", Editor(target, 2))
-    read = read_disk(wanted(tmp_path))
+    read = read_disk(wanted(tmp_path), read_once=Editor(target, 2))
     assert read.findings == [] and read.files["rules/b.yaml"] == target.read_bytes()
-    monkeypatch.setattr(disk, "_read_once", Editor(target, 99))
-    assert [one.code for one in read_disk(wanted(tmp_path)).findings] == ["file-changing"]
+    never_still = read_disk(wanted(tmp_path), read_once=Editor(target, 99))
+    assert [one.code for one in never_still.findings] == ["file-changing"]
 
 
 def test_anchors_are_those_that_code_hosts_make() -> None:
