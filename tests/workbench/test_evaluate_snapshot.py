@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.flags import FlagSpec
+from engine.ruleset.diagnostics import Finding
 from engine.ruleset.load import load_rules
 from engine.ruleset.spec import RuleSet
 from engine.runtime.catalogue_file import read_catalogue
@@ -258,5 +258,13 @@ def test_a_bad_document_is_told_what_where_and_how_to_mend_it(
 def test_no_document_whatever_is_an_exception_of_another_kind(junk: Any, where: str) -> None:
     document = {"at": AT, "signals": [peg(1.0)], where: junk}
     for one in (document, {**document, "signals": [junk]}):
-        with suppress(SnapshotError):
-            evaluate_snapshot(one, rules(), *shipped())
+        answer, findings = answer_or_findings(one)
+        assert findings or (answer["rules"] and answer["policy"]["level"])
+
+
+def answer_or_findings(document: Any) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """Return what was answered, or what is wrong with the document."""
+    try:
+        return evaluate_snapshot(document, rules(), *shipped()), ()
+    except SnapshotError as refused:
+        return {}, tuple(refused.findings)
