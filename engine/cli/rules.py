@@ -16,6 +16,8 @@ from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
 from engine.workbench.test import TestResult, run_tests
 
+VERBS: tuple[Any, ...] = ()
+"""Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
 MOST_SNAPSHOT = 16 * 1024 * 1024
 """Bytes of a snapshot file; one larger is a mistake."""
 
@@ -31,10 +33,14 @@ def add_parser(subparsers: Any) -> None:
         parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders of rules (default: rules)")
         add_shared(parser)
     weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags, an order; - reads stdin")
+    for verb in VERBS:
+        verb.add_verb(verbs)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what `args` asks and return the exit code."""
+    if "verb" in args:
+        return int(args.verb(args))
     # Never the environment's flags: a check that passes here must pass on every machine.
     config = load_config(home(), {}, rules=[Path(path) for path in args.paths] or None)
     if args.rules_verb == "check":
