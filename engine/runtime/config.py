@@ -17,9 +17,11 @@ from engine.model.flagbook import FlagBook
 from engine.model.flags import FlagSpec, FlagValue
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
 from engine.ruleset.load import load_rules
+from engine.ruleset.ruling import Denied, Ruling
 from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
 from engine.runtime.catalogue_file import read_catalogue
+from engine.runtime.denylist_file import read_denylist
 from engine.runtime.disk import Read, Wanted, read_disk
 from engine.runtime.flags import environment_layer, missing_flags
 from engine.runtime.flags_file import FlagFile, read_flags
@@ -27,9 +29,10 @@ from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import Settings, read_settings
 from engine.signals.catalogue import Catalogue
 
-SETTINGS, FLAGS, SIGNALS, RUNBOOK, RULES = (
-    "conf/engine.yaml", "conf/flags.yaml", "conf/signals.yaml", "RUNBOOK.md", "rules",
+SETTINGS, FLAGS, SIGNALS, RUNBOOK, RULES, DENYLIST = (
+    "conf/engine.yaml", "conf/flags.yaml", "conf/signals.yaml", "RUNBOOK.md", "rules", "conf/event_denylist.txt",
 )
+_FILES = (SETTINGS, FLAGS, SIGNALS, RUNBOOK, DENYLIST)
 _NO_RUNBOOK = "a rule's runbook says what to do when it fires; write the page"
 
 
@@ -68,11 +71,22 @@ class Config:
     findings: tuple[Finding, ...]
     blobs: Blobs
     provenance: Provenance = field(default_factory=Provenance)
+    denylist: tuple[Denied, ...] = ()
 
     @property
     def usable(self) -> bool:
         """Whether a run may begin: everything was read and nothing is an error."""
         return self.catalogue is not None and self.rules is not None and not has_errors(self.findings)
+
+    @property
+    def ruling(self) -> Ruling:
+        """All that decides, for a reload or a review; ValueError where the configuration is not usable."""
+        if self.rules is None or self.catalogue is None:
+            raise ValueError("a configuration that is not usable decides nothing")
+        return Ruling(
+            rules=self.rules, catalogue=self.catalogue, flag_specs=self.flag_specs, flag_file=self.flag_file,
+            flag_environment=self.flag_environment, denylist=self.denylist,
+        )
 
     def flag_book(self) -> FlagBook:
         """Return a new book of these flags, without any operator's value."""
@@ -85,18 +99,19 @@ def load_config(root: Path, environment: Mapping[str, str], *, rules: Sequence[P
     `rules` are files and folders a person named; None means `rules/` under `root`. Never
     raises: whatever is wrong is among the findings.
     """
-    read = read_disk(_wanted(root, rules))
-    return _config(root, read, environment, provenance(root))
+    read = read_disk(wanted_files(root, rules))
+    return config_from_read(root, read, environment, provenance(root))
 
 
 def config_from_source(root: Path, source: bytes) -> Config:
     """Return the configuration that the blob `source` was made from; the disk is not looked at."""
     data = json.loads(source)
     read = Read(files={name: text.encode() for name, text in data["files"].items()})
-    return _config(root, read, data["environment"], Provenance(**data["provenance"]))
+    return config_from_read(root, read, data["environment"], Provenance(**data["provenance"]))
 
 
-def _config(root: Path, read: Read, environment: Mapping[str, str], known: Provenance) -> Config:
+def config_from_read(root: Path, read: Read, environment: Mapping[str, str], known: Provenance) -> Config:
+    """Return the configuration in the files that were `read`; whatever is wrong is among the findings."""
     findings = list(read.findings)
     flags = _flags(read, findings)
     from_environment, found = environment_layer(flags.specs, environment)
@@ -107,7 +122,9 @@ def _config(root: Path, read: Read, environment: Mapping[str, str], known: Prove
         settings, found = read_settings(read.files[SETTINGS], SETTINGS, known_flags)
         findings += found
     catalogue = _catalogue(read, findings)
-    rule_files = {name: data for name, data in read.files.items() if name not in (SETTINGS, FLAGS, SIGNALS, RUNBOOK)}
+    rule_files = {name: data for name, data in read.files.items() if name not in _FILES}
+    denylist, found = read_denylist(read.files.get(DENYLIST, b""), DENYLIST)
+    findings += found
     rule_set = _rules(read, rule_files, catalogue, flags, findings)
     book = FlagBook(flags.specs.values(), file=flags.values, environment=from_environment)
     return Config(
@@ -118,7 +135,7 @@ def _config(root: Path, read: Read, environment: Mapping[str, str], known: Prove
             catalogue=read.files.get(SIGNALS, b""), flags=book.base, settings=settings.deciding(),
             source=_source(read, flags.specs, environment, known),
         ),
-        provenance=known,
+        provenance=known, denylist=denylist,
     )
 
 
@@ -129,8 +146,9 @@ def _source(read: Read, flags: Mapping[str, FlagSpec], environment: Mapping[str,
     return canonical({"files": files, "environment": named, "provenance": to_data(known)})
 
 
-def _wanted(root: Path, rules: Sequence[Path] | None) -> Wanted:
-    files = {name: root / name for name in (SETTINGS, FLAGS, SIGNALS, RUNBOOK)}
+def wanted_files(root: Path, rules: Sequence[Path] | None = None) -> Wanted:
+    """Return which files make the configuration under `root`; `rules` as for `load_config`."""
+    files = {name: root / name for name in _FILES}
     if rules is None:
         return Wanted(files=files, folders={RULES: root / RULES}, within=(root,))
     # What a person names they mean, wherever it lies; links inside must not lead further.
