@@ -117,10 +117,11 @@ class SqliteReader:
             raise JournalError(f"blob {digest[:12]} in {self.path} is damaged", "start with a fresh --state")
         return data
 
-    def last_checkpoint(self) -> FoundCheckpoint:
-        """Return the newest checkpoint whose hash still fits, naming those that were skipped."""
+    def last_checkpoint(self, *, until: int | None = None) -> FoundCheckpoint:
+        """Return the newest checkpoint (at or before `until`, ns) whose hash still fits, naming those skipped."""
         damaged: list[str] = []
-        for (seq,) in self._all("select seq from checkpoints order by seq desc"):
+        wanted = "select seq from checkpoints where at <= ifnull(?, at) order by seq desc"
+        for (seq,) in self._all(wanted, until):
             row = self._one("select seq, at, effect_n, bytes, sha256 from checkpoints where seq = ?", seq)
             if row is None:
                 continue

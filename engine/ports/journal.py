@@ -121,8 +121,8 @@ class JournalReader(Protocol):
     def get_blob(self, digest: str) -> bytes | None:
         """Return the bytes whose SHA-256 is `digest` (hex), or None; JournalError if they are damaged."""
 
-    def last_checkpoint(self) -> FoundCheckpoint:
-        """Return the newest checkpoint whose hash still fits, naming those that were skipped."""
+    def last_checkpoint(self, *, until: int | None = None) -> FoundCheckpoint:
+        """Return the newest checkpoint (at or before `until`, ns) whose hash still fits, naming those skipped."""
 
     def verify(self) -> str:
         """Return where the digest chain or the database is broken, in words; empty when all is whole."""

@@ -16,6 +16,7 @@ from engine.ruleset.latches import Key
 from engine.ruleset.margin import margin
 from engine.ruleset.moves import Moves
 from engine.ruleset.program import Condition
+from engine.ruleset.running import running
 from engine.ruleset.spec import RuleKind
 from engine.ruleset.words import restraint_words
 from engine.signals.snapshot import Snapshot
@@ -123,6 +124,14 @@ def explained(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> 
         "clear_trace": traces["clear_expr"], "held": traces["held"], "restrains": view.restrains,
         "episode": moves.episodes.get(instance.key, 0), "latched": view.latched, "guarding": view.guarding,
         "why_not": view.why_not, "margin": view.margin, "next_due": view.next_due,
+        "timers": [{"timer": one.timer, "until": one.until, "then": one.then} for one in running(instance, at)],
+        "latches": [
+            {
+                "number": latch.number, "name": latch.name, "since": latch.since, "why": latch.why,
+                "restrains": restraint_words(latch.restraint),
+            }
+            for latch in moves.latches.of(instance.key)
+        ],
     }
 
 

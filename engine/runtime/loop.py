@@ -20,7 +20,7 @@ from engine.ports.venue import SimulatedVenue
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
-from engine.runtime.record import Record
+from engine.runtime.record import Recorded
 
 BURST = 512
 """Events between two looks at the outside world: sockets, signals, the HALT file."""
@@ -34,7 +34,7 @@ class Parts:
     cursor: FeedCursor
     venue: SimulatedVenue
     queue: TwoLaneQueue
-    record: Record
+    record: Recorded
     performer: Performer
     observe: Callable[[Effect], float]
     """Shows an effect to whoever watches and returns how long to wait after it (wall seconds)."""
@@ -78,21 +78,26 @@ class Loop:
         """Take a burst of events; False when there is nothing left to take."""
         parts = self._parts
         for _ in range(parts.burst):
-            if self.replay and self.seq + 1 in self.replay:
-                self._replay_next()
-                continue
-            if len(parts.queue):
-                for event in parts.queue.urgent():
-                    self.take_urgent(self.at, event)
-            if self._checkpoint_due:
-                # Only here is the urgent lane empty: what waits there is in no other part of the state.
-                self._checkpoint_due = False
-                parts.checkpoint()
-            if not self._advance():
+            if not self.take_next():
                 return False
             if self._pause:
                 return True
         return True
+
+    def take_next(self) -> bool:
+        """Take the one thing that comes next, with what waits in the urgent lane before it; False when nothing does."""
+        parts = self._parts
+        if self.replay and self.seq + 1 in self.replay:
+            self._replay_next()
+            return True
+        if len(parts.queue):
+            for event in parts.queue.urgent():
+                self.take_urgent(self.at, event)
+        if self._checkpoint_due:
+            # Only here is the urgent lane empty: what waits there is in no other part of the state.
+            self._checkpoint_due = False
+            parts.checkpoint()
+        return self._advance()
 
     def _replay_next(self) -> None:
         """Take the journalled command that comes next, behind every wake-up that came before it."""

@@ -8,6 +8,7 @@ difference stops the run, because then one of the two is not what happened.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from engine.model.codec import encode
 from engine.model.digest import GENESIS, next_digest
@@ -20,6 +21,16 @@ _MUST_SURVIVE = (PlaceOrder, CancelOrder, LatchSet, LatchCleared, CommandAnswere
 
 class Diverged(Exception):
     """The run did not reproduce its own journal."""
+
+
+class Recorded(Protocol):
+    """Who is told of everything a loop takes and does, in order."""
+
+    def input(self, seq: int, at: int, event: Event) -> None:
+        """Take a command or venue event before anyone reacts to it."""
+
+    def effects(self, seq: int, at: int, effects: Sequence[Effect]) -> None:
+        """Take what one input, or a wake-up behind it, led to."""
 
 
 class Record:

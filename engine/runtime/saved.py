@@ -23,7 +23,7 @@ from engine.model.events import (
     SetFlagCommand,
     UnsetFlagCommand,
 )
-from engine.ports.journal import Checkpoint, Journal
+from engine.ports.journal import Checkpoint, JournalReader
 from engine.ports.venue import SimulatedVenue
 
 FORMAT = 1
@@ -77,7 +77,7 @@ def restore(data: dict[str, Any], state: State, venue: SimulatedVenue) -> None:
     venue.load(data["venue"])
 
 
-def commands_after(journal: Journal, seq: int) -> dict[int, tuple[int, Command]]:
+def commands_after(journal: JournalReader, seq: int) -> dict[int, tuple[int, Command]]:
     """Return the operator's commands behind `seq`: by their seq, (at, command)."""
     found: dict[int, tuple[int, Command]] = {}
     for item in journal.inputs_after(seq):
