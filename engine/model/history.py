@@ -12,13 +12,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from engine.model.codec import Data
+from engine.model.samples import SignalSpec
 
 
 class Row(NamedTuple):
     """A signal changed its value or its status, or, where every sample counts, a sample came.
 
-    `status` is a `Status` as an int; where it is not 0 the value is the last one believed.
-    Records of one `batch` were settled together: no rule saw a part of them. Batches grow.
+    `status` is a `Status` as an int; where it is not 0 the value is the last one believed,
+    and of a counter what its next rise counts from (a counter that fell begins anew there).
+    A row of an event is one that came, or with a status one that was lost or broken; that
+    nobody knows of events is a PRODUCER mark and never a row. Records of one `batch` were
+    settled together: no rule saw a part of them. Batches grow.
     """
 
     at: int
@@ -36,7 +40,8 @@ class MarkKind(StrEnum):
     WOKEN = "woken"
     """The batch is a wake-up's: rule timers due at this very instant come after it, not before. No data."""
     PRODUCER = "producer"
-    """{producer, up}: whether events are known."""
+    """{producer, up}: whether its events are known. With {signal} it was silent for longer than that one allows: of
+    its signals this one alone is stale, until the producer is up again."""
     FLAG = "flag"
     """{name, value, layer}: a flag's resolved value changed."""
     BOUNDARY = "boundary"
@@ -48,8 +53,10 @@ class MarkKind(StrEnum):
     GAP = "gap"
     """{until}: nobody recorded from here on until then; nothing is known of it."""
     PROPOSAL = "proposal"
-    """An order was asked for: {account, venue, symbol, intent, side, notional_usd, order: {signal: value}, outcome,
-    reason}."""
+    """An order was asked for: {account, venue, symbol, quote, intent, side, post_only, notional_usd, order: {signal:
+    value}, by_rules, outcome, allowed_usd, reason, rules}. `notional_usd` and `order` are of the size asked for, before
+    any cutback; `by_rules` is false where no rule has a say in it (an exit, a malformed order); `outcome` is approved
+    or refused."""
     FILL = "fill"
     """{venue, symbol, intent, side, notional_usd, liquidity}."""
     END = "end"
@@ -86,3 +93,5 @@ class HistoryHeader:
     rules_digest: str
     has_rearms: bool
     """Whether recorded re-arms are to be replayed."""
+    signals: tuple[SignalSpec, ...] = ()
+    """The catalogue it was recorded under, by name: what made a sample invalid or stale then. Empty where unknown."""

@@ -75,6 +75,8 @@ class SignalSpec:
     order_scope: bool = False
     derived_from_policy: bool = False
     line: int = 0
+    decimate: int = 0
+    """History keeps at most one change of the value in this time (ns); 0 for every one. Decides nothing in a run."""
 
 
 @dataclass(frozen=True, slots=True)

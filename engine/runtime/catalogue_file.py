@@ -78,6 +78,7 @@ def _spec(node: Node, findings: list[Finding]) -> SignalSpec:
         max_age=_duration(node, "max_age", findings), producer=_text(data["producer"]),
         resolution=float(data.get("resolution", 1e-9)), order_scope=data.get("scope") == "order",
         derived_from_policy=bool(data.get("derived_from_policy", False)), line=node.line,
+        decimate=_duration(node, "decimate", findings),
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from engine.model.codec import canonical, to_data
+from engine.model.codec import Data, canonical, to_data
 from engine.model.samples import LABELS, LARGEST, SignalKind, SignalSpec, Unit
 
+IN_CORE = frozenset({"core.health", "core.risk", "core.execution", "policy.review"})
+"""Producers that every run has: they live in this process."""
 FINEST = 1e-12
 """The finest resolution: finer than this the sum of a window no longer fits what a float can tell apart."""
 COARSEST = 1e6
@@ -30,7 +32,7 @@ class Catalogue:
             by_name[spec.name] = spec
         self.specs: Mapping[str, SignalSpec] = MappingProxyType(by_name)
         self.digest = hashlib.sha256(
-            canonical([to_data(replace(spec, line=0)) for spec in by_name.values()])
+            canonical([_deciding(spec) for spec in by_name.values()])
         ).hexdigest()
 
     def get(self, name: str) -> SignalSpec | None:
@@ -44,6 +46,19 @@ class Catalogue:
     def producers(self) -> frozenset[str]:
         """Return every producer that a signal names."""
         return frozenset(spec.producer for spec in self.specs.values() if spec.producer)
+
+
+def _deciding(spec: SignalSpec) -> Data:
+    """Return what of `spec` can change a decision: not its line, not how history keeps it."""
+    data: Data = to_data(replace(spec, line=0))
+    del data["decimate"]
+    return data
+
+
+def unwired_signals(catalogue: Catalogue, producers: Iterable[str]) -> frozenset[str]:
+    """Return the signals that neither the core nor `producers` produce."""
+    there = IN_CORE.union(producers)
+    return frozenset(name for name, spec in catalogue.specs.items() if spec.producer not in there)
 
 
 def problems(spec: SignalSpec) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ process are up from the start: nobody could ask while they are down.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.model.codec import Data
@@ -39,6 +40,8 @@ class Producers:
         self._timers = timers
         self._followers = followers
         self._known: dict[str, Producer] = {}
+        self.on_turn: Callable[[str, bool, str, int], None] | None = None
+        """Told (producer, up, signal, at) when what is known of events turns; a signal is named where it alone does."""
 
     def adopt(self, series: Series) -> None:
         """Tie a new series of kind event to its producer."""
@@ -50,13 +53,23 @@ class Producers:
     def turn(self, name: str, up: bool, at: int) -> None:
         """Note that producer `name` is up, which is a sign of life, or is down."""
         producer = self._producer(name)
+        turned = producer.up != up
         producer.up = up
         if up:
             producer.life_at = at
         for series in producer.events:
             if up != (series.life == 0):
+                turned = True
                 self._set_life(series, 0 if up else _STALE if producer.life_at >= 0 else _MISSING, at)
                 self._watch(series, producer)
+        if turned and self.on_turn is not None:
+            self.on_turn(name, up, "", at)
+
+    def silence(self, name: str, signal: str, at: int) -> None:
+        """Note that producer `name` has been silent for longer than its event signal `signal` allows."""
+        for series in self._producer(name).events:
+            if series.spec.name == signal and not series.life:
+                self._set_life(series, _STALE, at)
 
     def sample_came(self, series: Series, at: int) -> None:
         """Note that an event came: the best sign of life."""
@@ -72,6 +85,8 @@ class Producers:
             return
         if producer.life_at + series.spec.max_age <= at:
             self._set_life(series, _STALE, at)
+            if self.on_turn is not None:
+                self.on_turn(series.spec.producer, False, series.spec.name, at)
         else:
             self._watch(series, producer)
 

@@ -9,6 +9,7 @@ seen before counts as that one, so that a clock set back cannot make old news yo
 from __future__ import annotations
 
 from engine.model.codec import Data
+from engine.model.history import MarkKind
 from engine.model.samples import InputRef, SignalKind, Status, Unit
 from engine.signals import saved
 from engine.signals.catalogue import Catalogue
@@ -250,6 +251,9 @@ class Snapshot:
         self.now = at = max(at, self.now)
         self._producers.turn(producer, up, at)
 
+    def note(self, at: int, kind: MarkKind, data: Data) -> None:
+        """Hear what happened beside the signals. Only a snapshot that is recorded keeps it."""
+
     def sample(self, slot: int, at: int) -> Sample:
         """Return what a slot holds, for people."""
         reads, name, labels = self._slots.keys[slot][:3]
@@ -276,6 +280,18 @@ class Snapshot:
                 continue
             found.append(self.sample(slot, at))
         return tuple(sorted(found, key=lambda one: (one.name, one.labels)))
+
+    def reread(self, slot: int) -> None:
+        """Hold a loaded base slot to what the catalogue says of its range and its age, whatever it said before."""
+        series = self._slots.series[slot]
+        assert series is not None
+        spec = series.spec
+        if not series.rises and spec.unit not in (Unit.ENUM, Unit.BOOL):
+            self._low[slot] = spec.low
+        if series.happens:
+            self._producers.ring(series, self.now)
+        elif self._max_age[slot] and self.received_at[slot] >= 0:
+            self._timers.arm(slot, self.received_at[slot] + self._max_age[slot])
 
     def dump(self) -> Data:
         """Return everything as JSON data; `load` makes the same snapshot of it."""
