@@ -13,9 +13,12 @@ from typing import Any
 
 from engine.cli.shared import FINE, Failure, add_shared, home, print_json, state_dir
 from engine.cli.text import Paint, columns, instant
-from engine.cli.tracing import trace_lines
-from engine.model.time import parse_instant
+from engine.cli.past import asked_instant, past_of, tape_of
+from engine.cli.tracing import timer_lines, trace_lines
+from engine.core.report import status
+from engine.core.state import State
 from engine.ports.journal import About, JournalError, JournalledEffect, JournalReader
+from engine.runtime.configured import journalled_config
 from engine.runtime.offline import last_state
 from engine.runtime.wiring_journal import read_journal
 
@@ -35,16 +38,17 @@ def add_parser(subparsers: Any) -> None:
     )
     named = "a rule, rule[label], client id or symbol"
     parser.add_argument("what", nargs="?", default="", metavar="RULE|DECISION", help=named)
-    parser.add_argument("--at", metavar="TIME", help="as of then, such as 2026-03-02T23:25:00Z (default: now)")
+    when = "as of then: 2026-03-02T23:25:00Z, 23:25, or +1h20m from the run's beginning (default: the last checkpoint)"
+    parser.add_argument("--at", metavar="TIME", help=when)
+    parser.add_argument("--tape", metavar="FILE", help="with --at, the tape that the run was on, where it is not found")
     add_shared(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explain what `args` name and return the exit code."""
-    until = _instant(args.at)
     reader = read_journal(state_dir(args))
     try:
-        found = explained(reader, args.what, until)
+        found = explained(reader, args.what, asked_instant(reader, args.at), args.tape)
     finally:
         reader.close()
     if args.format == "json":
@@ -55,30 +59,30 @@ def run(args: argparse.Namespace) -> int:
     return FINE
 
 
-def _instant(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise Failure(f"--at {text}: {error}", "write a date and a time, such as 2026-03-02T23:25:00Z") from None
+def explained(reader: JournalReader, what: str, until: int | None, tape: str | None = None) -> dict[str, Any]:
+    """Return all that is known of `what`, as of `until` (ns); Failure if nothing is.
 
-
-def explained(reader: JournalReader, what: str, until: int | None) -> dict[str, Any]:
-    """Return all that the journal knows of `what`, as of `until` (ns); Failure if it knows nothing."""
+    Rules and the level are shown as they stood at `until` itself, the run being taken again
+    on its tape; without the tape there is what the journal holds, and `past` says why.
+    """
     told = _run_of(reader)
     policy = _effects(reader.effects_about(About(kind="PolicyChanged", until=until, newest=1)))
     rule = what.split("[")[0].split("/")[0]
     if not what:
-        return {"what": "level", **told, "policy": policy, "decisions": _binding(reader, policy, until)}
+        found = {"what": "level", **told, "policy": policy, "decisions": _binding(reader, policy, until)}
+        if until is None:
+            return found
+        past, state = _then(reader, until, tape)
+        return {**found, "past": past, "restrains": [] if state is None else status(state)["restrains"]}
     about_rule = _effects(reader.effects_about(About(rule=rule, until=until, newest=8 * LAST)))
     decisions = _of_instance([record for record in about_rule if record["type"] != "PolicyChanged"], what)
-    try:
-        rules, standing = _standing(reader, what) if until is None else ([], [])
-    except JournalError:
-        # What the journal recorded is still worth telling where its checkpoint cannot be read.
-        rules, standing = [], []
-    if decisions or rules:
+    if until is not None and _is_rule(reader, rule):
+        past, state = _then(reader, until, tape)
+        told = {**told, "past": past}
+        rules, standing = ([], []) if state is None else _standing(state, what, until)
+    else:
+        rules, standing = _at_checkpoint(reader, what) if until is None else ([], [])
+    if decisions or rules or "past" in told:
         found = {"what": what, "rules": rules, "standing": standing, "policy": policy}
         return {**found, **told, "decisions": decisions[-LAST:]}
     about = About(client_id=what, until=until)
@@ -113,12 +117,34 @@ def _binding(reader: JournalReader, policy: list[Record], until: int | None) -> 
     return moves
 
 
-def _standing(reader: JournalReader, what: str) -> tuple[list[Record], list[Record]]:
-    """Return the rule, and how it stood at the newest checkpoint with the value of every part of its expression."""
-    last = last_state(reader, home())
-    if last is None:
+def _then(reader: JournalReader, until: int, given: str | None) -> tuple[Record, State | None]:
+    """Return how the past was found, and the state at `until`; None where the tape is not at hand."""
+    tape = tape_of(reader, given)
+    past = past_of(reader, home(), until, tape)
+    if past is None:
+        return {"at": until, "exact": False, "why": str(tape)}, None
+    return {
+        "at": until, "exact": True, "tape": past.tape, "from_seq": past.from_seq, "seq": past.seq,
+        "compared": past.compared,
+    }, past.state
+
+
+def _is_rule(reader: JournalReader, rule: str) -> bool:
+    rules = journalled_config(reader, home())[1].rules
+    return rules is not None and any(spec.id == rule for spec in rules.rules)
+
+
+def _at_checkpoint(reader: JournalReader, what: str) -> tuple[list[Record], list[Record]]:
+    try:
+        last = last_state(reader, home())
+    except JournalError:
+        # What the journal recorded is still worth telling where its checkpoint cannot be read.
         return [], []
-    state = last[0]
+    return ([], []) if last is None else _standing(last[0], what, last[0].at)
+
+
+def _standing(state: State, what: str, at: int) -> tuple[list[Record], list[Record]]:
+    """Return the rule, and how it stands in `state` with the value of every part of its expression."""
     instance = what.split("/")[0] if "[" in what else None
     rule = what.split("[")[0].split("/")[0]
     rules: list[Record] = [
@@ -129,7 +155,7 @@ def _standing(reader: JournalReader, what: str) -> tuple[list[Record], list[Reco
         for spec in state.book.rules.rules
         if spec.id == rule
     ]
-    return rules, [{"at": state.at, **found} for found in state.book.explain(state.at, rule, instance)]
+    return rules, [{"at": at, **found} for found in state.book.explain(at, rule, instance)]
 
 
 def _of_instance(records: list[Record], what: str) -> list[Record]:
@@ -158,13 +184,26 @@ def lines(found: Mapping[str, Any], paint: Paint | None = None) -> list[str]:
         out += ["", *_told(record, paint)]
     for record in found.get("standing") or ():
         out += ["", *_stands(record, paint)]
+    for item in found.get("restrains") or ():
+        ends = f", ends {item['ends']}" if item["ends"] else ""
+        out.append(f"  {item['instance']}  {item['restraint']}, {item['because']} since {instant(item['since'])}{ends}")
     for record in found.get("answers") or ():
         out.append(f"  {instant(record['at'])}  input {record['seq']}: {record.get('type')}{_short(record)}")
     if found["policy"]:
         policy = found["policy"][-1]
         by = ", ".join(policy["binding"]) or "nothing"
         out += ["", f"policy then: level {policy['level']}, size x{policy['size_mult']:g}, by {by}"]
-    return [*out, _origin(found)]
+    return [*out, *_how(found.get("past")), _origin(found)]
+
+
+def _how(past: Mapping[str, Any] | None) -> list[str]:
+    if past is None:
+        return []
+    if not past["exact"]:
+        return [f"at {instant(past['at'])} only what the journal holds: {past['why']}"]
+    begun = f"the checkpoint at input {past['from_seq']}" if past["from_seq"] else "its beginning"
+    taken = f"the run was taken again on {past['tape']} from {begun}"
+    return [f"as of {instant(past['at'])}: {taken}; {past['compared']} effects are the journal's"]
 
 
 def _title(found: Mapping[str, Any]) -> str:
@@ -198,9 +237,13 @@ def _moved(record: Record, head: str, paint: Paint) -> list[str]:
 def _stands(record: Record, paint: Paint) -> list[str]:
     head = f"{instant(record['at'])}  {paint(record['instance'], 'bold')} stands {record['state']}, {record['truth']}"
     lines = [head + (f": {', '.join(record['reasons'])}" if record["reasons"] else "")]
+    lines.append(f"      {record['state']} since {instant(record['since'])}")
     lines += trace_lines(record["trace"], indent="      ")
     if record.get("clear_trace"):
         lines += ["      clears when", *trace_lines(record["clear_trace"], indent="      ")]
+    restrains = record["restrains"] or "nothing"
+    lines.append(f"      restrains  {restrains}")
+    lines += timer_lines(record, indent="      ")
     if not record["guarding"]:
         lines.append(f"      not guarding: {record['why_not']}")
     return [*lines, f"      rule  {record['source']}"]

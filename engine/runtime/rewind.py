@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from engine.core.state import State
-from engine.model.codec import canonical, encode, to_data
+from engine.model.codec import canonical, decode, encode, to_data
 from engine.model.digest import GENESIS, next_digest
 from engine.model.effects import Effect
 from engine.model.events import Event, Start
@@ -97,7 +97,7 @@ def rewind(journal: JournalReader, tape: Tape, root: Path, until: int) -> Past:
         ask = f"ask for an instant from {format_second(begin)} to {format_second(end)}"
         raise RunError(f"the run was not under way at {format_second(until)}", ask)
     start, config = journalled_config(journal, root)
-    if not sha256(canonical(to_data(tape.header))).hexdigest().startswith(start.epoch):
+    if not _is_of(tape, start):
         raise RunError(f"{tape.header.name} is not the tape that this run was on", "give that tape to --tape")
     checkpoint = _checkpoint(journal, until)
     wired = wire(config, tape, start.mode, at=tape.header.first_at)
@@ -110,6 +110,18 @@ def rewind(journal: JournalReader, tape: Tape, root: Path, until: int) -> Past:
     except Diverged as error:
         what = f"the run cannot be taken again: {error}"
         raise RunError(what, "keep this directory for a report", exit_code=_INTERNAL) from error
+
+
+def fits(journal: JournalReader, tape: Tape) -> bool:
+    """Whether the run in `journal` was on `tape`."""
+    raw = journal.input_at(FIRST)
+    start = None if raw is None else decode(Event, raw)
+    return isinstance(start, Start) and _is_of(tape, start)
+
+
+def _is_of(tape: Tape, start: Start) -> bool:
+    """On a tape the nonce of client ids is the beginning of the tape's digest."""
+    return bool(start.epoch) and sha256(canonical(to_data(tape.header))).hexdigest().startswith(start.epoch)
 
 
 def _checkpoint(journal: JournalReader, until: int) -> Checkpoint | None:
