@@ -21,7 +21,7 @@ from engine.ruleset.ruling import Denied, Ruling
 from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
 from engine.runtime.catalogue_file import read_catalogue
-from engine.runtime.denylist_file import read_denylist
+from engine.runtime.denylist import read_denylist
 from engine.runtime.disk import Read, Wanted, read_disk
 from engine.runtime.flags import environment_layer, missing_flags
 from engine.runtime.flags_file import FlagFile, read_flags
@@ -78,11 +78,9 @@ class Config:
         """Whether a run may begin: everything was read and nothing is an error."""
         return self.catalogue is not None and self.rules is not None and not has_errors(self.findings)
 
-    @property
     def ruling(self) -> Ruling:
-        """All that decides, for a reload or a review; ValueError where the configuration is not usable."""
-        if self.rules is None or self.catalogue is None:
-            raise ValueError("a configuration that is not usable decides nothing")
+        """Return what decides; only of a usable configuration."""
+        assert self.rules is not None and self.catalogue is not None, "only a usable configuration decides"
         return Ruling(
             rules=self.rules, catalogue=self.catalogue, flag_specs=self.flag_specs, flag_file=self.flag_file,
             flag_environment=self.flag_environment, denylist=self.denylist,

@@ -11,7 +11,7 @@ from engine.model.codec import Data, canonical, to_data
 from engine.model.flag_values import nearest_flags
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.model.restraints import NONE, Level, Restraint
-from engine.model.time import MS, parse_duration
+from engine.model.time import HOUR, MS, SECOND, format_duration, parse_duration
 from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
@@ -63,6 +63,29 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadSettings:
+    """How edited files come into force while a run goes on. Durations in ns. None of it changes a decision."""
+
+    enabled: bool = True
+    """Whether the files are watched; `engine reload` and SIGHUP work in any case."""
+    poll: int = 2 * SECOND
+    """Between two comparisons of what stands on the disk with what was read."""
+    quiesce: int = 150 * MS
+    """How long nothing may change before the files are read."""
+    max_quiesce: int = 3 * SECOND
+    """How long is waited for that at most."""
+    max_blast_radius: float = 0.5
+    """Share of the restraints in force that a change may lift at once, and of the rules that it may remove, before
+    an acknowledgement in a file no longer does."""
+    blast_minimum: int = 3
+    """Fewer restraints or rules than this are never too many, whatever their share."""
+    test_budget: int = 10 * SECOND
+    """Wall time for the inline tests of one reload."""
+    unsafe_modes: str = "refuse"
+    """`refuse` or `warn` where everybody on the machine may write the files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of `conf/engine.yaml`."""
 
@@ -72,11 +95,12 @@ class Settings:
     """Holds without any rule."""
     run: RunSettings = field(default_factory=RunSettings)
     paper: PaperSettings = field(default_factory=PaperSettings)
+    reload: ReloadSettings = field(default_factory=ReloadSettings)
 
     def deciding(self) -> bytes:
-        """Return the canonical bytes of what can change a decision: all but how a run goes."""
+        """Return the canonical bytes of what can change a decision: all but how a run and its reloads go."""
         data: Data = to_data(self)
-        del data["run"]
+        del data["run"], data["reload"]
         return canonical(data)
 
     @property
@@ -116,8 +140,45 @@ def _settings(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[F
             market_queue=int(run.get("market_queue", defaults.run.market_queue)),
             free_disk=int(run["free_disk_mb"]) * _MIB if "free_disk_mb" in run else defaults.run.free_disk,
         ),
-        paper=_paper(node.get("paper"), flags, findings),
+        paper=_paper(node.get("paper"), flags, findings), reload=_reload(node.get("reload"), findings),
     )
+
+
+def _reload(node: Node | None, findings: list[Finding]) -> ReloadSettings:
+    defaults = ReloadSettings()
+    if node is None:
+        return defaults
+    data = node.plain()
+    waits = {
+        word: _wait(node.get(word), getattr(defaults, word), findings)
+        for word in ("poll", "quiesce", "max_quiesce", "test_budget")
+    }
+    if waits["quiesce"] > waits["max_quiesce"]:
+        longest = format_duration(waits["max_quiesce"])
+        findings.append((node.get("quiesce") or node).finding(
+            "settings-span", f"quiesce is longer than max_quiesce, which is {longest}", "write the shorter one first",
+        ))
+    return ReloadSettings(
+        enabled=data.get("enabled", defaults.enabled), unsafe_modes=data.get("unsafe_modes", defaults.unsafe_modes),
+        max_blast_radius=float(data.get("max_blast_radius", defaults.max_blast_radius)),
+        blast_minimum=int(data.get("blast_minimum", defaults.blast_minimum)), **waits,
+    )
+
+
+def _wait(node: Node | None, default: int, findings: list[Finding]) -> int:
+    """Return a duration of the reload section in ns: from 10 ms to an hour."""
+    if node is None:
+        return default
+    try:
+        wait = parse_duration(node.text)
+    except ValueError as error:
+        findings.append(node.finding("settings-duration", str(error), "write a duration such as 150ms"))
+        return default
+    if not 10 * MS <= wait <= HOUR:
+        findings.append(node.finding(
+            "settings-duration", f"{node.text} is not from 10ms to 1h", "write a duration such as 2s",
+        ))
+    return wait
 
 
 def _floor(data: Mapping[str, Data]) -> Restraint:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.model.restraints import Level, Restraint
-from engine.model.time import MS
+from engine.model.time import MS, SECOND
 from engine.ruleset.diagnostics import Severity
 from engine.runtime.flags_file import read_flags
-from engine.runtime.settings import PaperSettings, RunSettings, Settings, Span, read_settings
+from engine.runtime.settings import PaperSettings, ReloadSettings, RunSettings, Settings, Span, read_settings
 
 CONF = Path(__file__).parents[2] / "conf"
 FLAGS = read_flags((CONF / "flags.yaml").read_bytes(), "conf/flags.yaml").specs
@@ -46,6 +46,15 @@ paper:
   order_travel: {low: 1ms, high: 1ms}
   answer_travel: {low: 0ms, high: 2ms}
   trigger_travel: {low: 1.5s, high: 3s}
+reload:
+  enabled: false
+  poll: 1s
+  quiesce: 20ms
+  max_quiesce: 40ms
+  max_blast_radius: 0
+  blast_minimum: 0
+  test_budget: 5s
+  unsafe_modes: warn
 """
     settings, findings = read_settings(text, "e", FLAGS)
     assert findings == []
@@ -59,6 +68,10 @@ paper:
         paper=PaperSettings(
             seed="7", balance_asset="USDC", starting_balance=Decimal(500), order_travel=Span(low=MS, high=MS),
             answer_travel=Span(low=0, high=2 * MS), trigger_travel=Span(low=1500 * MS, high=3000 * MS),
+        ),
+        reload=ReloadSettings(
+            enabled=False, poll=SECOND, quiesce=20 * MS, max_quiesce=40 * MS, max_blast_radius=0.0, blast_minimum=0,
+            test_budget=5 * SECOND, unsafe_modes="warn",
         ),
     )
     assert settings.paper.balance({}) == Decimal(500)
@@ -86,6 +99,12 @@ paper:
         ("paper: {order_travel: {low: 20ms, high: 10ms}}", "longer than the longest", "swap"),
         ("paper: {order_travel: {low: 20, high: 30ms}}", "text is wanted", ""),
         ("paper: {order_travel: {low: 999999d, high: 30ms}}", "longer than 366d", "40ms"),
+        ("reload: {poll: 1ms}", "not from 10ms to 1h", "2s"),
+        ("reload: {quiesce: 4s}", "longer than max_quiesce", "shorter"),
+        ("reload: {quiesce: fast}", "", ""),
+        ("reload: {max_blast_radius: 1.5}", "at most 1", "at most"),
+        ("reload: {unsafe_modes: allow}", "none of", "refuse"),
+        ("reload: {pol: 1s}", "no key `pol`", "did you mean poll?"),
     ],
 )
 def test_each_mistake_is_told_once_with_its_fix(line: str, said: str, fix: str) -> None:
@@ -106,5 +125,6 @@ def test_the_digest_is_of_what_decides() -> None:
     """How fast a run goes and how often it keeps its state does not; a delay of the venue does."""
     base = Settings()
     assert replace(base, run=RunSettings(speed=3, checkpoint_every=200)).digest == base.digest
+    assert replace(base, reload=ReloadSettings(enabled=False)).digest == base.digest
     assert replace(base, paper=PaperSettings(seed="1")).digest != base.digest
     assert replace(base, floor=Restraint(deny=frozenset({"B", "A"}))).digest != base.digest
