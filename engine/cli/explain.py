@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.cli.past import asked_instant, past_of, tape_of
 from engine.cli.shared import FINE, Failure, add_shared, home, print_json, state_dir
 from engine.cli.text import Paint, columns, instant
-from engine.cli.past import asked_instant, past_of, tape_of
 from engine.cli.tracing import timer_lines, trace_lines
 from engine.core.report import status
 from engine.core.state import State

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = START + 312 * MINUTE, START + 332 * MINUTE
 """Of the demo: a listing, a position, and the depeg that closes it."""
 HALT_AFTER = 2
+
+Said = Callable[..., tuple[int, str]]
 
 
 class Watcher:
@@ -137,7 +139,7 @@ def test_from_a_checkpoint_and_from_the_beginning_it_is_one_past(ran: Ran) -> No
     until = kept[0] + 30 * SECOND
     tape = named_tape(str(ran.tape))
     try:
-        short, whole = (rewind(one, tape, ROOT, until) for one in (reader, WithoutCheckpoints(reader)))  # type: ignore[arg-type]
+        short, whole = (rewind(one, tape, ROOT, until) for one in (reader, WithoutCheckpoints(reader)))
     finally:
         reader.close()
 
@@ -203,17 +205,17 @@ def test_another_tape_and_another_time_are_refused(ran: Ran) -> None:
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
     def call(*words: str | Path) -> tuple[int, str]:
         capsys.readouterr()
         code = main([str(word) for word in words])
         found = capsys.readouterr()
         return code, found.out + found.err
 
-    yield call
+    return call
 
 
-def test_explain_shows_every_part_the_timer_and_how_it_is_known(ran: Ran, said: Any) -> None:
+def test_explain_shows_every_part_the_timer_and_how_it_is_known(ran: Ran, said: Said) -> None:
     code, text = said("explain", "guard.depeg.usdt", "--at", "23:25", "--tape", ran.tape, "--state", ran.state)
 
     assert code == 0, text
@@ -224,7 +226,7 @@ def test_explain_shows_every_part_the_timer_and_how_it_is_known(ran: Ran, said: 
 
 
 def test_where_the_tape_is_not_at_hand_the_journal_speaks_and_says_so(
-    ran: Ran, said: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ran: Ran, said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, text = said("explain", "guard.depeg.usdt", "--at", "23:25", "--state", ran.state)
@@ -235,7 +237,7 @@ def test_where_the_tape_is_not_at_hand_the_journal_speaks_and_says_so(
     assert "stands pending" not in text
 
 
-def test_the_level_is_told_with_all_that_restrained_then(ran: Ran, said: Any) -> None:
+def test_the_level_is_told_with_all_that_restrained_then(ran: Ran, said: Said) -> None:
     code, text = said(
         "explain", "--at", format_instant(END - MINUTE), "--tape", ran.tape, "--state", ran.state, "--format", "json"
     )
@@ -249,7 +251,7 @@ def test_the_level_is_told_with_all_that_restrained_then(ran: Ran, said: Any) ->
 
 
 @pytest.mark.parametrize("words", [("+1h20",), ("25:00",), ("yesterday",), ("+",), ("2026-03-02T23:25:00",)])
-def test_a_time_that_is_none_is_refused_with_examples(words: tuple[str], ran: Ran, said: Any) -> None:
+def test_a_time_that_is_none_is_refused_with_examples(words: tuple[str], ran: Ran, said: Said) -> None:
     code, text = said("explain", "guard.depeg.usdt", "--at", *words, "--state", ran.state)
 
     assert code == 2
