@@ -6,6 +6,7 @@ is read again. A link that leads out of where files are looked for is not follow
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
@@ -13,16 +14,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.model.codec import canonical
 from engine.ruleset.diagnostics import Finding, Severity
 
 LARGEST = 1_000_000
 """Bytes of one file."""
 MOST_FILES = 2_000
+LARGEST_TOTAL = 32_000_000
+"""Bytes of all files together."""
 SUFFIXES = (".yaml", ".yml")
 _TRIES, _WAIT_S = 4, 0.05
 
-Stamp = tuple[int, int, int]
-"""(inode, bytes, time of the last change in ns): a file with the same stamp was not written to."""
+Stamp = tuple[int, int, int, int]
+"""(inode, bytes, times of the last writing and of the last change in ns): with the same stamp nothing was written."""
 
 
 class _Unreadable(Exception):
@@ -62,9 +66,9 @@ def read_disk(wanted: Wanted, *, read_once: Callable[[Wanted], Read] | None = No
     reading = read_once or read_files
     read = Read()
     for turn in range(_TRIES):
-        before = _stamps(wanted)
+        before = stamps(wanted)
         read = reading(wanted)
-        if before == _stamps(wanted):
+        if before == stamps(wanted):
             return read
         if turn + 1 < _TRIES:
             time.sleep(_WAIT_S)
@@ -79,13 +83,19 @@ def read_files(wanted: Wanted) -> Read:
     """Return everything `wanted`, read once, whatever happens to it meanwhile."""
     read = Read()
     within = tuple(os.path.realpath(place) for place in wanted.within)
+    total = 0
     for name, path in _places(wanted):
+        if total > LARGEST_TOTAL:
+            message = f"the files have more than {LARGEST_TOTAL} bytes together"
+            read.findings.append(_finding(name, "file-size", message, "give fewer or smaller ones"))
+            break
         if len(read.files) >= wanted.most_files:
             message = f"there are more than {wanted.most_files} files"
             read.findings.append(_finding(name, "file-too-many", message, "give fewer"))
             break
         try:
             read.files[name] = _bytes(path, within)
+            total += len(read.files[name])
         except FileNotFoundError:
             if name not in wanted.files:
                 message = f"{name} is not there"
@@ -144,15 +154,31 @@ def _bytes(path: Path, within: Iterable[str]) -> bytes:
     return data
 
 
-def _stamps(wanted: Wanted) -> dict[str, Stamp | None]:
-    stamps: dict[str, Stamp | None] = {}
+def stamps(wanted: Wanted) -> dict[str, Stamp | None]:
+    """Return the stamp of every file in `wanted`, None where there is none. Two that are equal: nothing was written."""
+    found: dict[str, Stamp | None] = {}
     for name, path in _places(wanted):
         try:
-            found = path.stat()
-            stamps[name] = (found.st_ino, found.st_size, found.st_mtime_ns)
+            seen = path.stat()
+            found[name] = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
         except OSError:
-            stamps[name] = None
-    return stamps
+            found[name] = None
+    return found
+
+
+def fingerprint(read: Read) -> str:
+    """Return the SHA-256 (hex) of all that was read and of what could not be: equal means nothing to read anew."""
+    texts = {name: data.decode("utf-8", "replace") for name, data in read.files.items()}
+    return _fingerprint(texts, sorted([one.file, one.code] for one in read.findings))
+
+
+def fingerprint_of_texts(texts: Mapping[str, str]) -> str:
+    """Return the fingerprint of a reading that found exactly the files `texts` (name -> text)."""
+    return _fingerprint(texts, [])
+
+
+def _fingerprint(texts: Mapping[str, str], wrong: list[list[str]]) -> str:
+    return hashlib.sha256(canonical({"files": dict(texts), "wrong": wrong})).hexdigest()
 
 
 def _finding(name: str, code: str, message: str, fix: str) -> Finding:
