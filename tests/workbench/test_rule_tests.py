@@ -19,7 +19,10 @@ def rules(text: str) -> RuleSet:
 
 def run(test: str, **changes: str | None) -> TestResult:
     """Return the result of one test, written as a flow mapping, of one changed rule."""
-    (result,) = run_tests(rules(file_of(rule(tests=f"\n      - {test}", **changes))), CATALOGUE, FLAGS)
+    # A set in which nothing is enforced does not load, so another rule stands beside the one that is tested.
+    beside = rule(id="cutback.z", expr="daily_loss_pct > 5", by="[account]")
+    both = file_of(rule(tests=f"\n      - {test}", **changes), beside)
+    (result,) = run_tests(rules(both), CATALOGUE, FLAGS)
     return result
 
 
