@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.core.noted import told_proposal
 from engine.core.state import State
 from engine.model.effects import Effect, Notify, OrderRefused, PlaceOrder, PlanMade
+from engine.model.history import MarkKind
 from engine.model.orders import Cancellation, Proposal
 from engine.model.restraints import InForce
 from engine.policy.join import OrderKey
@@ -30,7 +32,10 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
 
 
 def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) -> None:
-    verdict = review(proposal, _circumstances(state, at, proposal))
+    now = _circumstances(state, at, proposal)
+    verdict = review(proposal, now)
+    if state.snapshot.recorded:
+        state.snapshot.note(at, MarkKind.PROPOSAL, told_proposal(proposal, verdict, now))
     if isinstance(verdict, Approved):
         effects = state.execution.plan(at, (verdict,), (), state.policy.version)
         state.tally.orders += sum(isinstance(effect, PlaceOrder) for effect in effects)

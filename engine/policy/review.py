@@ -168,14 +168,7 @@ def _sized(
 
 def _judged(sized: Proposal, asked: Proposal, now: Circumstances) -> Approved | Refused:
     assert now.instrument is not None and sized.quantity is not None
-    price = sized.limit_price or sized.reference_price
-    order: dict[str, float | str] = {
-        "order_notional_usd": float(sized.quantity * price * now.instrument.contract_size),
-        "order_quantity": float(sized.quantity),
-        "order_side": sized.side.value,
-        "order_intent": sized.intent.value,
-        **dict(sized.facts),
-    }
+    order = order_facts(sized, sized.quantity, now.instrument)
     labels = {
         "account": sized.account, "venue": sized.venue, "symbol": sized.symbol, "intent": sized.intent.value,
     }
@@ -185,6 +178,18 @@ def _judged(sized: Proposal, asked: Proposal, now: Circumstances) -> Approved | 
             what = inputs if verdict.truth is Truth.TRUE else f"unknown ({', '.join(verdict.reasons)}); {inputs}"
             return _refuse(asked, verdict.rule, verdict.rule, "what the rule lets through", what, (verdict.rule,))
     return Approved(sized, now.policy.version, asked.quantity, _SEAL)
+
+
+def order_facts(
+    proposal: Proposal, quantity: Decimal, instrument: Instrument | None
+) -> dict[str, float | str]:
+    """Return the order-scope signals of `proposal` at `quantity`."""
+    price = proposal.limit_price or proposal.reference_price
+    size = Decimal(1) if instrument is None else instrument.contract_size
+    return {
+        "order_notional_usd": float(quantity * price * size), "order_quantity": float(quantity),
+        "order_side": proposal.side.value, "order_intent": proposal.intent.value, **dict(proposal.facts),
+    }
 
 
 def _refuse(  # noqa: PLR0913 -- the fields of a refusal, in their order
@@ -197,4 +202,4 @@ def _asked(proposal: Proposal) -> str:
     return "the whole position" if proposal.quantity is None else f"{proposal.side.value} {proposal.quantity}"
 
 
-__all__ = ["Approved", "Circumstances", "Refused", "Verdict", "review"]
+__all__ = ["Approved", "Circumstances", "Refused", "Verdict", "order_facts", "review"]

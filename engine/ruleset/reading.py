@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.model.samples import InputRef
-from engine.ruleset.spec import Expression, RuleSpec
+from engine.ruleset.spec import Expression, RuleKind, RuleSpec
 
 
 def inputs_of(*expressions: Expression | None) -> tuple[InputRef, ...]:
@@ -19,6 +21,17 @@ def inputs_of(*expressions: Expression | None) -> tuple[InputRef, ...]:
 def signals_of(*expressions: Expression | None) -> tuple[str, ...]:
     """Return every signal that is read, each once, in the order of reading."""
     return tuple(dict.fromkeys(ref.signal for ref in inputs_of(*expressions)))
+
+
+def timed_signals(rules: Iterable[RuleSpec]) -> frozenset[str]:
+    """Return the signals of which `rules` read more than changes: windows, ages, freshness, the lease of a grant."""
+    found: set[str] = set()
+    for spec in rules:
+        leased = spec.kind is RuleKind.MAKER_GATE
+        for ref in inputs_of(spec.expr, spec.clear_expr):
+            if leased or ref.reads not in ("value", "absent"):
+                found.add(ref.signal)
+    return frozenset(found)
 
 
 def flags_of(spec: RuleSpec) -> tuple[str, ...]:

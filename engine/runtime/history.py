@@ -1,0 +1,123 @@
+"""History made: a whole tape at once in memory, or record by record while an engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+
+from engine.model.codec import canonical, to_data
+from engine.model.effects import Effect
+from engine.model.events import Event, RunMode, Start, StopCommand
+from engine.model.history import HistoryHeader, MarkKind, Record
+from engine.ports.feed import Tape
+from engine.ruleset.reading import timed_signals
+from engine.runtime.config import Config
+from engine.runtime.cursor import FeedCursor
+from engine.runtime.loop import Loop, Parts
+from engine.runtime.perform import Performer
+from engine.runtime.queue import TwoLaneQueue
+from engine.runtime.wiring import Wired, wire
+from engine.signals.catalogue import Catalogue
+from engine.signals.recorded import RecordedSnapshot, Recorder
+from engine.signals.snapshot import Snapshot
+
+TAPE_EPOCH = 10
+"""Characters of the nonce in client ids. On a tape it comes from the tape, so that two runs agree."""
+TAPE_OVER = "the tape is over"
+
+
+@dataclass(frozen=True, slots=True)
+class TapeHistory:
+    """The history of one run over a tape, in memory."""
+
+    header: HistoryHeader
+    kept: Sequence[Record]
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record in order of happening."""
+        yield from self.kept
+
+
+def tape_history(
+    config: Config, tape: Tape, *, observe: Callable[[Effect], None] = lambda effect: None
+) -> TapeHistory:
+    """Run the core of a usable `config` over `tape` in memory and return its history; `observe` hears every effect.
+
+    It decides what a dry run on that tape decides, on the same simulated venue; no
+    journal and no state directory is touched. TapeError where the tape cannot be read.
+    """
+    kept: list[Record] = []
+    recorder = recorder_of(config, kept.append)
+    wired = wire(config, tape, RunMode.DRY_RUN, at=tape.header.first_at, fresh=fresh_with(recorder))
+    last_at = _play(config, tape, wired, observe)
+    wired.state.snapshot.note(last_at, MarkKind.END, {})
+    return TapeHistory(header_of(config, tape, last_at=last_at), kept)
+
+
+def header_of(config: Config, tape: Tape, *, last_at: int) -> HistoryHeader:
+    """Return what a history of a run of `config` on `tape` covers, which got as far as `last_at` (ns)."""
+    assert config.rules is not None and config.catalogue is not None, "only a usable configuration runs"
+    specs = config.catalogue.specs
+    return HistoryHeader(
+        name=tape.header.name, first_at=tape.header.first_at, last_at=last_at,
+        producers=tuple(sorted(tape.header.producers)), complete=tuple(sorted(timed_signals(config.rules.rules))),
+        decimated=tuple(name for name, spec in specs.items() if spec.decimate),
+        catalogue_digest=config.catalogue.digest, rules_digest=config.rules.digest, has_rearms=False,
+        signals=tuple(specs.values()),
+    )
+
+
+def recorder_of(config: Config, keep: Callable[[Record], None]) -> Recorder:
+    """Return what turns a run of `config` into records and hands each to `keep`."""
+    assert config.rules is not None, "only a usable configuration runs"
+    return Recorder(keep, timed_signals(config.rules.rules))
+
+
+def fresh_with(recorder: Recorder) -> Callable[[Catalogue], Snapshot]:
+    """Return what makes snapshots that tell `recorder`."""
+    return partial(RecordedSnapshot, recorder=recorder)
+
+
+class _Unwritten:
+    """Stands where a run's record stands, and writes nothing."""
+
+    def input(self, seq: int, at: int, event: Event) -> None:
+        """Forget an input."""
+
+    def effects(self, seq: int, at: int, effects: Sequence[Effect]) -> None:
+        """Forget what was decided."""
+
+
+def _play(config: Config, tape: Tape, wired: Wired, observe: Callable[[Effect], None]) -> int:
+    """Drive `wired` over all of `tape`; return when it ended (ns)."""
+    state, venue = wired.state, wired.venue
+    queue = TwoLaneQueue(market_bound=1)
+
+    def heard(effect: Effect) -> float:
+        observe(effect)
+        return 0.0
+
+    loop = Loop(
+        Parts(
+            state=state, cursor=FeedCursor(tape), venue=venue, queue=queue, record=_Unwritten(),
+            performer=Performer(state, venue, wired.notifier, queue.put_urgent), observe=heard,
+            breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62,
+        )
+    )
+    loop.take_urgent(tape.header.first_at, _start(config, tape))
+    while loop.take_next():
+        pass
+    loop.take_urgent(loop.at, StopCommand(actor="engine", reason=TAPE_OVER))
+    return loop.at
+
+
+def _start(config: Config, tape: Tape) -> Start:
+    blobs = config.blobs
+    return Start(
+        mode=RunMode.DRY_RUN, epoch=sha256(canonical(to_data(tape.header))).hexdigest()[:TAPE_EPOCH],
+        rules_digest=blobs.digest("rules"), catalogue_digest=blobs.digest("catalogue"),
+        flags_digest=blobs.digest("flags"), settings_digest=blobs.digest("settings"),
+        source_digest=blobs.digest("source"),
+    )
