@@ -6,27 +6,20 @@ the set or None, and findings. Nothing here raises for anything a file may hold.
 
 from __future__ import annotations
 
-import ast
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
 
-from engine.model.codec import Data, canonical
 from engine.model.flags import FlagSpec
 from engine.ruleset.binding import World
+from engine.ruleset.deciding import digest_of
 from engine.ruleset.diagnostics import Finding, has_errors, settle
-from engine.ruleset.lint import lint
-from engine.ruleset.nodes import Node
-from engine.ruleset.parse import Parsed, parse_file
-from engine.ruleset.schema import check_schema, shipped_schema
-from engine.ruleset.source import read_yaml
+from engine.ruleset.identity import check_ids
+from engine.ruleset.lint import lint_set
+from engine.ruleset.rulefile import RuleFile, read_rule_file
+from engine.ruleset.silences import silence
 from engine.ruleset.spec import RuleSet
 from engine.signals.catalogue import Catalogue
-
-SCHEMA = "rules.schema.json"
-_EXPRESSIONS = ("expr", "clear_expr", "allow_expr")
-_NOT_DECIDING = ("tests",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,93 +32,27 @@ class Loaded:
 
 def load_rules(
     files: Mapping[str, bytes], catalogue: Catalogue, flags: Mapping[str, FlagSpec], *,
-    anchors: frozenset[str] | None = None, schema: Mapping[str, Any] | None = None,
+    anchors: frozenset[str] | None = None, today: date | None = None,
 ) -> Loaded:
     """Return the rules of `files` (name -> bytes), whatever their order.
 
     `anchors` are the headings of the runbook (`usdt-wobbly`), None where they cannot be
-    checked; `schema` is another than the shipped one. Never raises for bad content.
+    checked; `today` ends snoozes of lints, None ends none. Never raises for bad content.
     """
     world = World(catalogue=catalogue, flags=flags, anchors=anchors)
-    wanted = shipped_schema(SCHEMA) if schema is None else schema
-    findings: list[Finding] = []
-    parsed: list[Parsed] = []
-    for file in sorted(files):
-        root, found = read_yaml(files[file], file)
-        findings.extend(found)
-        if root is not None:
-            check_schema(root, wanted, findings)
-            parsed.extend(parse_file(root, world, findings))
-    _check_ids(parsed, findings)
-    specs = sorted((one.spec for one in parsed if one.spec is not None), key=lambda spec: spec.id)
-    lint(parsed, world, findings)
-    settled = settle(findings)
+    return join([read_rule_file(file, files[file], world) for file in sorted(files)], today=today)
+
+
+def join(files: Sequence[RuleFile], *, today: date | None = None) -> Loaded:
+    """Return the set that `files`, in the order of their names, make together, and all that is wrong with it."""
+    findings = [finding for file in files for finding in file.findings]
+    parsed = [one for file in files for one in file.parsed]
+    check_ids(parsed, findings)
+    lint_set([one for file in files for one in file.asked], findings)
+    settled = settle(silence(findings, [hush for file in files for hush in file.hushes], today))
     if has_errors(settled):
         return Loaded(rules=None, findings=settled)
-    digest = hashlib.sha256(canonical(sorted((_deciding(one) for one in parsed), key=lambda rule: str(rule["id"]))))
-    rules = RuleSet(rules=tuple(specs), digest=digest.hexdigest(), files=tuple(sorted(files)))
+    specs = sorted((one.spec for one in parsed if one.spec is not None), key=lambda spec: spec.id)
+    digest = digest_of(said for file in files for said in file.said)
+    rules = RuleSet(rules=tuple(specs), digest=digest, files=tuple(file.name for file in files))
     return Loaded(rules=rules, findings=settled)
-
-
-def _check_ids(parsed: list[Parsed], findings: list[Finding]) -> None:
-    """An id is taken for good: by one rule, and by none that was called so before."""
-    taken: dict[str, Node] = {}
-    for one in sorted(parsed, key=lambda rule: rule.node.place):
-        at = one.node.get("id")
-        if at is None or not one.rule_id:
-            continue
-        folded = one.rule_id.lower()
-        first = taken.setdefault(folded, at)
-        if first is not at:
-            findings.append(at.finding(
-                "rule-duplicate-id", f"the id {one.rule_id} is taken, in {first.place}",
-                "give one of the two another id",
-            ))
-    _check_former(parsed, taken, findings)
-
-
-def _check_former(parsed: list[Parsed], taken: Mapping[str, Node], findings: list[Finding]) -> None:
-    former: dict[str, Node] = {}
-    for one in parsed:
-        formerly = one.node.get("formerly")
-        for item in formerly.items if formerly is not None else ():
-            if item.text.lower() in taken:
-                findings.append(item.finding(
-                    "rule-duplicate-id", f"{item.text} is still the id of a rule, in {taken[item.text.lower()].place}",
-                    "remove it here, or rename that rule",
-                ))
-            elif former.setdefault(item.text.lower(), item) is not item:
-                findings.append(item.finding(
-                    "rule-duplicate-id", f"two rules were formerly {item.text}",
-                    "keep it with the one that takes its latches",
-                ))
-
-
-def _deciding(one: Parsed) -> dict[str, Data]:
-    """Return what a rule says, spelled one way: neither layout nor file nor tests, which decide nothing."""
-    said = one.node.plain()
-    data: dict[str, Data] = {key: _numbers(value) for key, value in said.items() if key not in _NOT_DECIDING}
-    for key in _EXPRESSIONS:
-        if isinstance(data.get(key), str):
-            data[key] = _respelled(str(data[key]))
-    return data
-
-
-def _respelled(text: str) -> str:
-    """Return an expression that was accepted in its one spelling: layout and quotes gone, numbers as floats."""
-    tree = ast.parse(f"({text}\n)", mode="eval").body
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, int):
-            node.value = float(node.value)
-    return ast.unparse(tree)
-
-
-def _numbers(value: Data) -> Data:
-    """Return `value` with every number as a float: 1 and 1.0 say the same."""
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-

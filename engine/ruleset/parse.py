@@ -20,6 +20,7 @@ from engine.ruleset.meaning import check_meaning
 from engine.ruleset.nodes import Node
 from engine.ruleset.reading import signals_of
 from engine.ruleset.restraint import read_restraint
+from engine.ruleset.silences import read_silences
 from engine.ruleset.spec import (
     Action,
     Enforcement,
@@ -95,6 +96,7 @@ class _Reader:
         keep_firing_for = read_duration(node.get("keep_firing_for"), first, findings)
         ttl = read_duration(node.get("ttl"), first, findings)
         restrain = read_restraint(node.get("restrain"), findings)
+        silences = read_silences(node.get("lint"), findings)
         unknown_cutback = read_restraint(cutback, findings) if cutback is not None else None
         if expr is None:
             return None
@@ -108,7 +110,7 @@ class _Reader:
             on_unknown=_choice(node.get("on_unknown"), OnUnknown, OnUnknown.RESTRICT),
             on_unknown_reason=self._text("on_unknown_reason"), unknown_grace=grace, min_clear=min_clear,
             valid_for=valid_for, restrain=restrain, unknown_cutback=unknown_cutback, ttl=ttl, action=action,
-            notify=notify, formerly=self._words("formerly"), tests=tests,
+            notify=notify, formerly=self._words("formerly"), tests=tests, silences=silences,
         )
         check_meaning(spec, node, world, findings)
         return spec

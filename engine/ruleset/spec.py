@@ -112,6 +112,16 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A lint that is silent here, for good or until a day (ISO, empty for good)."""
+
+    lint: str
+    reason: str
+    place: Place
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSpec:
     """One rule. A value that a flag may give (`for`, `enabled`) is kept as the flag's name until it is resolved."""
 
@@ -147,6 +157,8 @@ class RuleSpec:
     action: Action | None = None
     notify: Notice | None = None
     formerly: tuple[str, ...] = ()
+    silences: tuple[Silence, ...] = field(default=(), compare=False)
+    """What `lint:` says. It decides nothing in a run; a review shows what was silenced."""
     tests: tuple[Any, ...] = field(default=(), compare=False)
     """Inline tests (`ruleset.testcase.RuleTest`)."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.ruleset.binding import World
 from engine.ruleset.diagnostics import Severity
-from engine.ruleset.lint import unused
+from engine.ruleset.lint_unused import Declared, unused
 from tests.ruleset.rules_text import codes, file_of, findings, rule
 from tests.ruleset.world import CATALOGUE, FLAGS, load
 
@@ -60,7 +60,7 @@ def test_losing_protection_for_certain_is_an_error_and_a_default_only_a_warning(
     assert [one.severity for one in findings(kind="watch", expr="health_measured > 2", restrain=None,
                                              notify="{to: digest, text: x}")] == [Severity.WARNING]
     gate = findings(kind="maker_gate", expr=None, restrain=None, allow_expr="health_measured >= 0")
-    assert [(one.code, one.severity) for one in gate] == [("lint-always-true", Severity.ERROR)]
+    assert [(one.code, one.severity) for one in gate] == [("lint-gate-cannot-fail", Severity.ERROR)]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,8 @@ def test_silence_that_latches_is_questioned() -> None:
 
 
 def test_the_same_question_twice_is_told_once() -> None:
-    twice = file_of(rule(id="a"), rule(id="b", expr='"health_measured>=2.0"'), rule(id="c", expr="health_measured > 1"))
+    same = rule(id="b", expr='"health_measured>=2.0"')
+    twice = file_of(rule(id="a"), same, rule(id="c", expr="health_measured > 1", ttl="5m"))
 
     assert [(one.code, one.line) for one in load(twice).findings] == [("lint-duplicate-expression", 13)]
 
@@ -125,9 +126,11 @@ def test_what_no_rule_reads_is_information() -> None:
     loaded = load(file_of(rule()))
     assert loaded.rules is not None
     found = unused(
-        loaded.rules.rules, World(catalogue=CATALOGUE, flags=FLAGS), flags_file="conf/flags.yaml",
-        signals_file="conf/signals.yaml",
+        loaded.rules.rules, World(catalogue=CATALOGUE, flags=FLAGS),
+        Declared(file="conf/flags.yaml", read_elsewhere=frozenset({"DAILY_LOSS_LIMIT_PCT"})),
+        Declared(file="conf/signals.yaml"),
     )
 
-    assert {one.severity for one in found} == {Severity.INFO}
-    assert len(found) == len(FLAGS) + len(CATALOGUE.specs) - 1
+    assert {one.severity for one in found} == {Severity.WARNING}
+    # What the engine itself reads is used, and what is derived from the policy no rule may read.
+    assert len(found) == len(FLAGS) - 1 + len(CATALOGUE.specs) - 2

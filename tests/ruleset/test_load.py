@@ -13,8 +13,8 @@ from engine.ruleset.diagnostics import Severity, format_text, has_errors
 from tests.ruleset.rules_text import file_of, rule
 from tests.ruleset.world import load
 
-BAD = Path(__file__).parent / "bad"
-CORPUS = sorted(path.stem for path in BAD.glob("*.yaml"))
+BROKEN = Path(__file__).parent / "broken"
+CORPUS = sorted(path.stem for path in BROKEN.glob("*.yaml"))
 DEPEG = """version: 1
 rules:
   - id: guard.depeg.usdt
@@ -40,10 +40,10 @@ rules:
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_broken_file_gets_exactly_its_findings(name: str) -> None:
     """Each line of NAME.expected: `line:column severity code | fix`."""
-    loaded = load({f"{name}.yaml": (BAD / f"{name}.yaml").read_bytes()})
+    loaded = load({f"{name}.yaml": (BROKEN / f"{name}.yaml").read_bytes()})
 
     found = [f"{one.line}:{one.column} {one.severity} {one.code} | {one.fix}" for one in loaded.findings]
-    assert found == (BAD / f"{name}.expected").read_text(encoding="utf-8").splitlines()
+    assert found == (BROKEN / f"{name}.expected").read_text(encoding="utf-8").splitlines()
     assert (loaded.rules is None) is has_errors(loaded.findings)
     assert all(one.message for one in loaded.findings) and format_text(loaded.findings)
 
@@ -62,7 +62,7 @@ def test_the_corpus_shows_every_code_that_can_be_made() -> None:
         and word.replace("-", "").isalpha()
     }
     shown = {
-        line.split()[2] for name in CORPUS for line in (BAD / f"{name}.expected").read_text(
+        line.split()[2] for name in CORPUS for line in (BROKEN / f"{name}.expected").read_text(
             encoding="utf-8",
         ).splitlines()
     }
@@ -73,7 +73,7 @@ def test_the_corpus_shows_every_code_that_can_be_made() -> None:
 
 
 def test_all_mistakes_of_all_files_are_told_in_order() -> None:
-    files = {f"{name}.yaml": (BAD / f"{name}.yaml").read_bytes() for name in reversed(CORPUS)}
+    files = {f"{name}.yaml": (BROKEN / f"{name}.yaml").read_bytes() for name in reversed(CORPUS)}
     loaded = load(files)
 
     assert loaded.rules is None
