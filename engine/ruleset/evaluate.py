@@ -19,7 +19,7 @@ from engine.ruleset.entries import Entries, EntryVerdict
 from engine.ruleset.grants import Grants
 from engine.ruleset.instances import Instance
 from engine.ruleset.latches import Episode, Key, Latch
-from engine.ruleset.moves import Moves
+from engine.ruleset.moves import Moves, Onlooker
 from engine.ruleset.readers import Readers
 from engine.ruleset.spec import Enforcement, Latching, RuleKind, RuleSet
 from engine.ruleset.unmet import unmet
@@ -40,6 +40,7 @@ class RuleBook:
     def __init__(  # noqa: PLR0913 - all that a run of rules depends on
         self, rules: RuleSet, catalogue: Catalogue, snapshot: Snapshot, flags: Mapping[str, FlagValue], *,
         unwired: frozenset[str] = frozenset(), at: int, instance_cap: int = INSTANCE_CAP,
+        onlooker: Onlooker | None = None,
     ) -> None:
         """Compile `rules` under `flags`; KeyError or ValueError for a rule that the loader would have refused."""
         self.rules = rules
@@ -55,7 +56,7 @@ class RuleBook:
         self._counts: dict[str, int] = dict.fromkeys(self._compiled, 0)
         self._readers = Readers(snapshot)
         self._watches = self._readers.watches
-        self._moves = Moves(snapshot)
+        self._moves = Moves(snapshot, onlooker)
         self._timers = self._moves.timers
         self._asked_otherwise = 0
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
@@ -215,6 +216,10 @@ class RuleBook:
             if instance in (None, one.name)
         ]
 
+    def of_rule(self, rule_id: str) -> tuple[Instance, ...]:
+        """Return the instances of a rule by their labels, to look at and not to touch."""
+        return tuple(self._instances[key] for key in sorted(self._instances) if key[0] == rule_id)
+
     def dump(self) -> Data:
         """Return everything as JSON data. Take moves and episodes first: what was not taken is not kept."""
         return {
@@ -258,6 +263,16 @@ class RuleBook:
             instance.recount(self._snapshot)
             instance.adopt()
 
+    def keys(self) -> frozenset[Key]:
+        """Return (rule, labels) of every instance there is."""
+        return frozenset(self._instances)
+
+    def reconsider(self, at: int) -> None:
+        """Ask every instance anew: after a load under other rules, what was answered answers another question."""
+        at = self._now(at)
+        for key in sorted(self._instances):
+            self._step(self._instances[key], at, timed=True)
+
     def _now(self, at: int) -> int:
         """Return `at`, or the latest instant seen if that is later: a clock set back shortens nothing."""
         if at > self._at:
@@ -277,6 +292,8 @@ class RuleBook:
         move = self._grants.step(instance, at)
         if move is not None:
             self._moves.tell(move)
+        if self._moves.onlooker is not None:
+            self._moves.onlooker(instance, at)
         self._timers.set(instance.key, instance.held_due(at) if instance.compiled.evaluated else None)
 
     def _add(self, compiled: CompiledRule, labels: tuple[str, ...]) -> Instance:

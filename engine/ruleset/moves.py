@@ -6,6 +6,7 @@ in force raises `version`; the policy is joined anew only then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.model.codec import Data
@@ -22,12 +23,16 @@ from engine.ruleset.timers import Timers
 from engine.ruleset.words import fill_in, restraint_words
 from engine.signals.snapshot import Snapshot
 
+Onlooker = Callable[[Instance, int], None]
+"""Told (instance, at) whenever an instance's standing was worked out anew."""
+
 
 class Moves:
     """Moves instances and keeps what came of it."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, onlooker: Onlooker | None = None) -> None:
         self.snapshot = snapshot
+        self.onlooker = onlooker
         self.latches = LatchBook()
         self.timers = Timers()
         self.version = 0
@@ -84,6 +89,8 @@ class Moves:
                 self._tell_of_move(instance, before, at, why, None)
         self._regrip(instance, at)
         self._arm(instance, at)
+        if self.onlooker is not None:
+            self.onlooker(instance, at)
 
     def _arm(self, instance: Instance, at: int) -> None:
         due = None
