@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from engine.core.state import OperatorHalt, State, Tally
+from engine.core.state import OperatorHalt, ReloadFault, State, Tally
 from engine.model.codec import Data, from_data, to_data
 from engine.model.events import RunMode
 from engine.model.instruments import Instrument
 from engine.policy.join import Policy
+from engine.ruleset.evaluate import RuleBook
+from engine.signals.catalogue import unwired_signals
+from engine.signals.reduce import Reducers, ReducerSettings
 
-VERSION = 2
+VERSION = 3
 
 
 def dump_state(state: State) -> Data:
@@ -18,6 +21,8 @@ def dump_state(state: State) -> Data:
     return {
         "version": VERSION,
         "mode": state.mode.value, "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
+        "ruling": state.ruling.digest, "generation": state.generation,
+        "reload_fault": None if state.reload_fault is None else asdict(state.reload_fault),
         "boundary_at": state.boundary_at, "boundary_day": state.boundary_day,
         "level_changed_at": state.level_changed_at, "policy_version": state.policy.version,
         "halts": [asdict(halt) for halt in state.halts.values()],
@@ -31,12 +36,16 @@ def dump_state(state: State) -> Data:
 
 
 def load_state(state: State, data: Data) -> None:
-    """Make `state`, freshly built from the same rules, catalogue and flags, what `dump_state` saw.
+    """Make `state`, freshly built from the same ruling, what `dump_state` saw.
 
     Raises ValueError when the checkpoint is of another version.
     """
     if data.get("version") != VERSION:
         raise ValueError(f"checkpoint version {data.get('version')!r} is not {VERSION}")
+    if data["ruling"] != state.ruling.digest:
+        raise ValueError(f"the checkpoint is of ruling {data['ruling'][:12]}, not of {state.ruling.digest[:12]}")
+    state.generation = data["generation"]
+    state.reload_fault = None if data["reload_fault"] is None else ReloadFault(**data["reload_fault"])
     state.mode = RunMode(data["mode"])
     state.seq, state.at, state.wake_at = data["seq"], data["at"], data["wake_at"]
     state.boundary_at, state.boundary_day = data["boundary_at"], data["boundary_day"]
@@ -50,12 +59,23 @@ def load_state(state: State, data: Data) -> None:
     state.flags.load(data["flags"])
     state.look.of(state)
     state.look.at = state.at
-    state.snapshot.load(data["snapshot"])
-    state.reducers.load(data["reducers"])
-    state.book.load(data["book"])
+    _load_known(state, data)
     state.guardian.load(data["guardian"])
     state.execution.load(data["execution"])
     state.breakout.load(data["breakout"])
+    state.watch_denials()
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
     state.book_version = state.book.version
+
+
+def _load_known(state: State, data: Data) -> None:
+    """Load what is known, then bind the rules to it: after a reload slots stand in the order they were bound in."""
+    catalogue, flags = state.ruling.catalogue, state.flags.values
+    snapshot = state.snapshot = state.fresh(catalogue)
+    snapshot.load(data["snapshot"])
+    state.reducers = Reducers(snapshot, ReducerSettings.from_flags(flags))
+    state.reducers.load(data["reducers"])
+    unwired = unwired_signals(catalogue, state.producers)
+    state.book = RuleBook(state.ruling.rules, catalogue, snapshot, flags, unwired=unwired, at=state.at)
+    state.book.load(data["book"])

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from engine.core.settle import account_level, rejoin
+from engine.core.noted import note_flags, note_rearms
+from engine.core.reload import refuse, swap
+from engine.core.settle import account_level, fault, rejoin
 from engine.core.state import OperatorHalt, State
 from engine.model.boundary import boundary_after
-from engine.model.effects import CommandAnswered, Effect
+from engine.model.effects import CommandAnswered, Effect, FlagChanged
 from engine.model.events import (
     HaltCommand,
     Input,
     RearmCommand,
+    Reload,
+    ReloadRefused,
     ResumeCommand,
     SetFlagCommand,
     Start,
     StopCommand,
     UnsetFlagCommand,
 )
+from engine.model.history import MarkKind
 
 Handler = Callable[[State, Input, list[Effect]], None]
 
@@ -30,6 +35,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     if not state.tally.started_at:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
     state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
+    state.watch_denials()
     rejoin(state, item.at, out)
 
 
@@ -55,7 +61,9 @@ def _resume(state: State, item: Input, out: list[Effect]) -> None:
 def _rearm(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(RearmCommand, item.event)
     accepted, text = state.book.rearm(item.at, event.latch, event.actor)
+    before = len(out)
     rejoin(state, item.at, out)
+    note_rearms(state, item.at, out[before:])
     _answer(out, item.at, "rearm", accepted, text)
 
 
@@ -76,18 +84,46 @@ def _unset_flag(state: State, item: Input, out: list[Effect]) -> None:
     _answer(out, item.at, "flag unset", accepted, text)
 
 
-def _apply_flags(state: State, at: int, changes: Any, out: list[Effect]) -> None:
-    if not changes:
-        return
-    out.extend(changes)
+def _apply_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[Effect]) -> None:
+    if changes:
+        out.extend(changes)
+        take_flags(state, at, changes, out)
+
+
+def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[Effect]) -> None:
+    """Let everyone know that flags have other values: those that `changes` tell."""
     values = state.flags.values
     state.look.flags = values
     day, state.boundary_at = boundary_after(at, values)
     # A day that the change of zone skipped ahead to has no reset of its own: nobody gets a fresh loss limit that way.
     state.boundary_day = max(state.boundary_day, day)
     state.reducers.on_flags(at, values)
+    note_flags(state, at, changes)
     state.book.on_flags(at, values)
     rejoin(state, at, out)
+
+
+def _reload(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(Reload, item.event)
+    ruling = state.offered.pop(event.ruling, None)
+    if ruling is None:
+        fault(state, item.at, f"a reload names ruling {event.ruling[:12]}, which nobody offered", out)
+        _answer(out, item.at, "reload", False, "internal fault: the ruling was not offered")
+        return
+    changes = swap(state, ruling, event, item.at, out)
+    state.snapshot.note(item.at, MarkKind.RELOAD, {"generation": state.generation, "digest": ruling.digest})
+    out.extend(changes)
+    if changes:
+        take_flags(state, item.at, changes, out)
+    else:
+        rejoin(state, item.at, out)
+    _answer(out, item.at, "reload", True, f"generation {state.generation} is in force")
+
+
+def _refuse_reload(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(ReloadRefused, item.event)
+    refuse(state, event, item.at, out)
+    _answer(out, item.at, "reload", False, f"{event.what}; generation {state.generation} stays in force")
 
 
 def _stop(state: State, item: Input, out: list[Effect]) -> None:
@@ -102,5 +138,6 @@ def _answer(out: list[Effect], at: int, verb: str, accepted: bool, text: str) ->
 
 COMMANDS: dict[type, Handler] = {
     Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
-    SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag, StopCommand: _stop,
+    SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag, Reload: _reload, ReloadRefused: _refuse_reload,
+    StopCommand: _stop,
 }

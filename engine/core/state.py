@@ -7,6 +7,7 @@ leave the same state. Purity here means no clock, no I/O and no randomness, not 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.core.look import Look
@@ -19,6 +20,8 @@ from engine.model.time import MINUTE
 from engine.policy.join import Policy
 from engine.risk.guardian import Guardian
 from engine.ruleset.evaluate import RuleBook
+from engine.ruleset.ruling import Ruling
+from engine.signals.catalogue import Catalogue
 from engine.signals.reduce import Reducers
 from engine.signals.snapshot import Snapshot
 from engine.strategies.event_breakout import EventBreakout
@@ -34,6 +37,15 @@ class OperatorHalt:
     source: str
     actor: str
     reason: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFault:
+    """What stands on the disk could not take over. It restrains nothing; the next good reload ends it."""
+
+    what: str
+    fix: str
     since: int
 
 
@@ -81,6 +93,9 @@ class State:
 
     account: str
     floor: Restraint
+    ruling: Ruling
+    producers: frozenset[str]
+    """Who speaks in this run, beside the core itself."""
     snapshot: Snapshot
     reducers: Reducers
     book: RuleBook
@@ -95,6 +110,15 @@ class State:
     halts: dict[str, OperatorHalt] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """What laws the engine broke, and when first (ns), in the order of happening."""
+    generation: int = 1
+    """Counts the rulings of this run."""
+    reload_fault: ReloadFault | None = None
+    fresh: Callable[[Catalogue], Snapshot] = Snapshot
+    """Makes an empty snapshot, where a checkpoint or a reload needs another one."""
+    offered: dict[str, Ruling] = field(default_factory=dict)
+    """Rulings that a `Reload` may name, by their digests; the shell puts them here first. No part of what is kept."""
+    denials_end_at: int | None = None
+    """When the next line of the denylist ends."""
     boundary_at: int = 0
     boundary_day: str = ""
     at: int = 0
@@ -104,21 +128,36 @@ class State:
     tally: Tally = field(default_factory=Tally)
 
     def standing(self) -> tuple[InForce, ...]:
-        """Return what holds whatever the rules say: the floor, the operator's halts, internal faults."""
+        """Return what holds whatever the rules say: the floor, halts, faults, the denylist."""
         held: list[InForce] = []
         if self.floor != NONE:
-            floor = InForce(
-                rule="floor", instance="floor", scope=EVERYTHING, restraint=self.floor, because="floor", since=0,
-                ends="edit conf/engine.yaml and restart", clear_with="",
-            )
-            held.append(floor)
+            held.append(_by_itself("floor", self.floor, "floor", ends="edit conf/engine.yaml and restart"))
         for halt in self.halts.values():
             ends = "remove the HALT file, then engine resume" if halt.source == "file" else "engine resume"
             held.append(_halted(f"operator:{halt.source}", "operator", halt.since, ends=ends, command="engine resume"))
         for since in list(self.faults.values())[:1]:
             ends = "a restart, after its cause was understood"
             held.append(_halted("engine.internal_fault", "fault", since, ends=ends, command=""))
+        if not self.ruling.rules.rules:
+            paused = Restraint(level=Level.ENTRIES_PAUSED)
+            held.append(_by_itself("engine.no_rules", paused, "floor", ends="the first good reload: mend rules/"))
+        denied = frozenset(one.symbol for one in self.ruling.denylist if not 0 < one.until <= self.at)
+        if denied:
+            ends = "take the line out of conf/event_denylist.txt"
+            held.append(_by_itself("denylist", Restraint(deny=denied), "denylist", ends=ends))
         return tuple(held)
+
+    def watch_denials(self) -> None:
+        """Work out when the denylist next changes by itself."""
+        ends = [one.until for one in self.ruling.denylist if one.until > self.at]
+        self.denials_end_at = min(ends, default=None)
+
+
+def _by_itself(who: str, restraint: Restraint, because: str, *, ends: str) -> InForce:
+    return InForce(
+        rule=who, instance=who, scope=EVERYTHING, restraint=restraint, because=because, since=0, ends=ends,
+        clear_with="",
+    )
 
 
 def _halted(who: str, because: str, since: int, *, ends: str, command: str) -> InForce:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.command import COMMANDS
+from engine.core.noted import note_flags, told_fill
 from engine.core.orders import converge, dispatch
 from engine.core.settle import rejoin, settle
 from engine.core.state import WARM_UP, State
@@ -29,6 +30,7 @@ from engine.model.events import (
     OrderWithheld,
 )
 from engine.model.fills import Liquidity
+from engine.model.history import MarkKind
 from engine.model.samples import Derived
 
 _ORDER_EVENTS = frozenset(
@@ -96,6 +98,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
 
 def _count_fill(state: State, event: OrderFilled) -> None:
     state.tally.fills += 1
+    state.snapshot.note(state.at, MarkKind.FILL, told_fill(event.fill))
     if event.fill.liquidity is Liquidity.TAKER:
         state.tally.taker_fills += 1
         state.tally.taker_slippage_sum += event.fill.slippage_bps()
@@ -105,7 +108,7 @@ def _next_due(state: State) -> int | None:
     soonest = state.boundary_at or None
     for due in (
         state.snapshot.next_due(), state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(),
+        state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(), state.denials_end_at,
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
@@ -125,6 +128,9 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     state.at = state.look.at = at
     if state.boundary_at and state.boundary_at <= at:
         _cross_boundary(state, at, out)
+    if state.denials_end_at is not None and state.denials_end_at <= at:
+        state.watch_denials()
+        rejoin(state, at, out)
     state.snapshot.fire(at)
     state.reducers.fire(at)
     flag_changes = state.flags.fire(at)
@@ -132,6 +138,7 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
         out += flag_changes
         state.look.flags = state.flags.values
         state.reducers.on_flags(at, state.flags.values)
+        note_flags(state, at, flag_changes)
         state.book.on_flags(at, state.flags.values)
     settle(state, at, (), out)
     state.book.fire(at)
@@ -148,6 +155,7 @@ def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
         # The reset flags were changed after this local day had begun: a loss limit is reset once a day.
         return
     state.boundary_day = day
+    state.snapshot.note(at, MarkKind.BOUNDARY, {"day": day})
     next_at = state.boundary_at
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
     state.guardian.on_boundary(at, state.look)

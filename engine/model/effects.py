@@ -190,6 +190,33 @@ class BoundaryCrossed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulingChanged:
+    """Another set of rules, signals, flags and denials decides from here on."""
+
+    at: int
+    generation: int
+    digest: str
+    actor: str
+    acknowledged_by: str
+    changed: tuple[str, ...]
+    carried: int
+    """Rule instances that went on with their state."""
+    begun: int
+    """Rule instances that begin, in doubt until known."""
+    orphaned: tuple[str, ...]
+    """Open latches whose rule is gone: they stay in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadFailed:
+    """What stands on the disk cannot take over. It restrains nothing and ends with the next good reload."""
+
+    at: int
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InternalFault:
     """The engine caught itself breaking its own law; it halts."""
 
@@ -199,5 +226,6 @@ class InternalFault:
 
 Effect = (
     PlaceOrder | CancelOrder | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
-    | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed | InternalFault
+    | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
+    | RulingChanged | ReloadFailed | InternalFault
 )

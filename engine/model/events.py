@@ -93,6 +93,32 @@ class UnsetFlagCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """Another ruling takes over from here. The bytes are the journal's blob `source_digest`."""
+
+    actor: str
+    ruling: str
+    """The digest of the ruling, under which it was offered to the core."""
+    source_digest: str
+    changed: tuple[str, ...]
+    """What differs from the ruling before, a line each."""
+    acknowledged_by: str
+    """Who acknowledged a loosening; empty where nothing loosens."""
+    commit: str
+    dirty: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRefused:
+    """What stands on the disk cannot take over: the ruling in force stays."""
+
+    actor: str
+    what: str
+    """Why, in a line."""
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopCommand:
     """The run ends in order: SIGINT, SIGTERM or the end of a tape."""
 
@@ -101,7 +127,8 @@ class StopCommand:
 
 
 Command = (
-    Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | StopCommand
+    Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | Reload | ReloadRefused
+    | StopCommand
 )
 
 

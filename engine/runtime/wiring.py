@@ -7,33 +7,25 @@ shown as unwired, outside the policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from engine.adapters.clock_system import SystemClock
 from engine.adapters.notifier_print import JournalledNotifier
 from engine.adapters.venue_paper import PaperVenue
-from engine.core.look import Look
+from engine.core.build import build_state
 from engine.core.state import State
 from engine.exchange.settings import ExchangeSettings, Span
-from engine.execution.desk import Execution
 from engine.model.events import RunMode
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
 from engine.ports.notifier import Notifier
 from engine.ports.venue import SimulatedVenue
-from engine.risk.guardian import Guardian
-from engine.ruleset.evaluate import RuleBook
-from engine.ruleset.spec import Expression, RuleSet, RuleSpec
+from engine.ruleset.spec import Expression, RuleSpec
 from engine.runtime.config import Config
 from engine.runtime.options import RunError
-from engine.signals.catalogue import Catalogue
-from engine.signals.reduce import Reducers, ReducerSettings
+from engine.signals.catalogue import Catalogue, unwired_signals
 from engine.signals.snapshot import Snapshot
-from engine.strategies.event_breakout import EventBreakout
-
-IN_CORE = frozenset({"core.health", "core.risk", "core.execution", "policy.review"})
-"""Producers that every run has: they live in this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +46,14 @@ def system_clock() -> Clock:
     return SystemClock()
 
 
-def wire(config: Config, tape: Tape, mode: RunMode, *, at: int) -> Wired:
-    """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns)."""
+def wire(
+    config: Config, tape: Tape, mode: RunMode, *, at: int, fresh: Callable[[Catalogue], Snapshot] = Snapshot
+) -> Wired:
+    """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns); `fresh` makes its snapshot."""
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
     lame = guarded(config, tape, mode)
-    state, venue = rewire(config, tape.header.producers, at=at)
+    state, venue = rewire(config, tape.header.producers, at=at, fresh=fresh)
     for instrument in tape.header.instruments:
         venue.define(instrument)
     return Wired(
@@ -88,11 +82,14 @@ def guarded(config: Config, tape: Tape, mode: RunMode) -> tuple[tuple[str, str],
     return lame
 
 
-def rewire(config: Config, producers: Iterable[str], *, at: int) -> tuple[State, SimulatedVenue]:
+def rewire(
+    config: Config, producers: Iterable[str], *, at: int, fresh: Callable[[Catalogue], Snapshot] = Snapshot
+) -> tuple[State, SimulatedVenue]:
     """Return a fresh core and paper venue for whom `producers` speak, without a tape: to load a checkpoint into."""
-    rules, catalogue = config.rules, config.catalogue
-    assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    state = build_state(config, rules, catalogue, unwired_signals(catalogue, producers), at)
+    settings = config.settings
+    state = build_state(
+        config.ruling(), producers, account=settings.account, floor=settings.floor, at=at, fresh=fresh
+    )
     return state, PaperVenue(_exchange(config, state))
 
 
@@ -104,29 +101,6 @@ def _exchange(config: Config, state: State) -> ExchangeSettings:
         answer_travel=Span(low=paper.answer_travel.low, high=paper.answer_travel.high),
         trigger_travel=Span(low=paper.trigger_travel.low, high=paper.trigger_travel.high),
     )
-
-
-def build_state(config: Config, rules: RuleSet, catalogue: Catalogue, unwired: frozenset[str], at: int) -> State:
-    """Return a core that knows its rules, catalogue and flags, and nothing else yet."""
-    snapshot = Snapshot(catalogue)
-    snapshot.set_unwired(unwired)
-    flags = config.flag_book()
-    look = Look()
-    state = State(
-        account=config.settings.account, floor=config.settings.floor, snapshot=snapshot,
-        reducers=Reducers(snapshot, ReducerSettings.from_flags(flags.values)),
-        book=RuleBook(rules, catalogue, snapshot, flags.values, unwired=unwired, at=at),
-        flags=flags, guardian=Guardian(), execution=Execution(), breakout=EventBreakout(), look=look, at=at,
-    )
-    look.of(state)
-    look.at = at
-    return state
-
-
-def unwired_signals(catalogue: Catalogue, producers: Iterable[str]) -> frozenset[str]:
-    """Return the signals that neither the core nor `producers` produce."""
-    there = IN_CORE.union(producers)
-    return frozenset(name for name, spec in catalogue.specs.items() if spec.producer not in there)
 
 
 def signals_of(rule: RuleSpec) -> frozenset[str]:

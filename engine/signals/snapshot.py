@@ -27,6 +27,9 @@ _AGELESS = (SignalKind.EVENT, SignalKind.COUNTER)
 class Snapshot:
     """See the module. All times are ns; `at` is the loop's."""
 
+    recorded = False
+    """Whether `note` keeps anything."""
+
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.now = 0

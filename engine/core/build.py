@@ -1,0 +1,43 @@
+"""A core from its parts: what a run begins with, and what a reload swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from engine.core.look import Look
+from engine.core.state import State
+from engine.execution.desk import Execution
+from engine.model.restraints import Restraint
+from engine.risk.guardian import Guardian
+from engine.ruleset.evaluate import RuleBook
+from engine.ruleset.ruling import Ruling
+from engine.signals.catalogue import Catalogue, unwired_signals
+from engine.signals.reduce import Reducers, ReducerSettings
+from engine.signals.snapshot import Snapshot
+from engine.strategies.event_breakout import EventBreakout
+
+
+def build_state(  # noqa: PLR0913 - all that a core is told from outside
+    ruling: Ruling, producers: Iterable[str], *, account: str, floor: Restraint, at: int,
+    fresh: Callable[[Catalogue], Snapshot] = Snapshot,
+) -> State:
+    """Return a core that knows its ruling and nothing else yet; `producers` speak in this run.
+
+    `fresh` makes empty snapshots.
+    """
+    spoken = frozenset(producers)
+    unwired = unwired_signals(ruling.catalogue, spoken)
+    known = fresh(ruling.catalogue)
+    known.set_unwired(unwired)
+    flags = ruling.flag_book()
+    look = Look()
+    state = State(
+        account=account, floor=floor, ruling=ruling, producers=spoken, snapshot=known,
+        reducers=Reducers(known, ReducerSettings.from_flags(flags.values)),
+        book=RuleBook(ruling.rules, ruling.catalogue, known, flags.values, unwired=unwired, at=at),
+        flags=flags, guardian=Guardian(), execution=Execution(), breakout=EventBreakout(), look=look, at=at,
+        fresh=fresh,
+    )
+    look.of(state)
+    look.at = at
+    return state
