@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.model.codec import canonical, to_data
@@ -106,6 +106,14 @@ def config_from_source(root: Path, source: bytes) -> Config:
     data = json.loads(source)
     read = Read(files={name: text.encode() for name, text in data["files"].items()})
     return config_from_read(root, read, data["environment"], Provenance(**data["provenance"]))
+
+
+def with_provenance(config: Config, known: Provenance) -> Config:
+    """Return `config` as read from the commit `known`, which may have been asked for while it was read."""
+    if known == config.provenance:
+        return config
+    source = canonical({**json.loads(config.blobs.source), "provenance": to_data(known)})
+    return replace(config, provenance=known, blobs=replace(config.blobs, source=source))
 
 
 def config_from_read(root: Path, read: Read, environment: Mapping[str, str], known: Provenance) -> Config:

@@ -22,6 +22,8 @@ LARGEST = 1_000_000
 MOST_FILES = 2_000
 LARGEST_TOTAL = 32_000_000
 """Bytes of all files together."""
+CHANGING = "file-changing"
+"""The code of what ends by itself: somebody is writing."""
 SUFFIXES = (".yaml", ".yml")
 _TRIES, _WAIT_S = 4, 0.05
 
@@ -72,10 +74,8 @@ def read_disk(wanted: Wanted, *, read_once: Callable[[Wanted], Read] | None = No
             return read
         if turn + 1 < _TRIES:
             time.sleep(_WAIT_S)
-    read.findings.append(_finding(
-        next(iter(read.files), "."), "file-changing", "the files kept changing while they were read",
-        "wait until whatever writes them is done",
-    ))
+    told = "the files kept changing while they were read"
+    read.findings.append(changing(next(iter(read.files), "."), told, "wait until whatever writes them is done"))
     return read
 
 
@@ -179,6 +179,11 @@ def fingerprint_of_texts(texts: Mapping[str, str]) -> str:
 
 def _fingerprint(texts: Mapping[str, str], wrong: list[list[str]]) -> str:
     return hashlib.sha256(canonical({"files": dict(texts), "wrong": wrong})).hexdigest()
+
+
+def changing(name: str, message: str, fix: str) -> Finding:
+    """Return the finding that `name` cannot be read now, and may be in a moment."""
+    return _finding(name, CHANGING, message, fix)
 
 
 def _finding(name: str, code: str, message: str, fix: str) -> Finding:

@@ -1,0 +1,98 @@
+"""The inline tests of a set that is about to take over, within a budget: what passed once is not run again."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from engine.model.flags import FlagSpec
+from engine.ruleset.reading import inputs_of
+from engine.ruleset.ruling import Ruling
+from engine.ruleset.spec import Place, RuleSpec
+from engine.workbench.test import TestResult, run_test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """`failed` are results that did not pass; `left` are the rules for whose tests there was no time."""
+
+    failed: tuple[TestResult, ...] = ()
+    left: tuple[str, ...] = ()
+    ran: int = 0
+    """Tests that were run now."""
+
+
+class Passed:
+    """Remembers which rules passed their tests: by what they say, and by what they read is declared as."""
+
+    def __init__(self) -> None:
+        self._known: frozenset[str] = frozenset()
+
+    def run(self, ruling: Ruling, budget: int) -> Tested:
+        """Run the tests of all rules not known to pass, for at most `budget` ns of wall time."""
+        end = time.monotonic_ns() + budget
+        known, failed, left, ran = set(), list[TestResult](), list[str](), 0
+        for spec in ruling.rules.rules:
+            key = _key(spec, ruling)
+            if key in self._known:
+                known.add(key)
+                continue
+            if time.monotonic_ns() >= end:
+                left.append(spec.id)
+                continue
+            results = [run_test(spec, test, ruling.rules, ruling.catalogue, ruling.flag_specs) for test in spec.tests]
+            ran += len(results)
+            wrong = [one for one in results if not one.passed]
+            failed += wrong
+            if not wrong:
+                known.add(key)
+        # What is gone is forgotten, so that a year of edits does not make this grow.
+        self._known = frozenset(known)
+        return Tested(failed=tuple(failed), left=tuple(left), ran=ran)
+
+
+def _key(spec: RuleSpec, ruling: Ruling) -> str:
+    """Return a digest of all that the tests of `spec` depend on: wherever in its file the rule stands."""
+    said = repr((_plain(spec), _plain(spec.tests)))
+    signals = sorted({ref.signal for ref in inputs_of(spec.expr, spec.clear_expr)})
+    declared = [_plain(ruling.catalogue.specs[name]) for name in signals]
+    flags = [_plain(ruling.flag_specs[name]) for name in sorted(set(_named(spec, ruling.flag_specs)))]
+    return hashlib.sha256(repr((said, declared, flags)).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as nested tuples, without places: where a rule stands decides nothing."""
+    if isinstance(value, Place):
+        return None
+    if isinstance(value, ast.AST):
+        return ast.dump(value)
+    if is_dataclass(value):
+        return tuple(_plain(getattr(value, one.name)) for one in fields(value) if one.name not in _WHERE)
+    if isinstance(value, tuple | list):
+        return tuple(_plain(one) for one in value)
+    if isinstance(value, frozenset):
+        return tuple(sorted(map(repr, value)))
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(name), _plain(one)) for name, one in value.items()))
+    return value
+
+
+_WHERE = ("line", "summary", "tests")
+"""Fields that say where something stands, or in prose what it is for; and the tests, which are taken apart."""
+
+
+def _named(value: Any, flags: Mapping[str, FlagSpec]) -> Iterator[str]:
+    """Yield the flags that `value` names anywhere: in an expression, a duration, a test."""
+    if isinstance(value, str):
+        if value in flags:
+            yield value
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from _named(getattr(value, one.name), flags)
+    elif isinstance(value, tuple | list | frozenset):
+        for one in value:
+            yield from _named(one, flags)
