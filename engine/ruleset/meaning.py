@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.model.restraints import NONE, Restraint
+from engine.model.samples import SignalKind
 from engine.ruleset.allowlist import offset_of
 from engine.ruleset.binding import World
 from engine.ruleset.diagnostics import Finding, Severity
@@ -110,6 +111,22 @@ def _check_by(spec: RuleSpec, node: Node, world: World, findings: list[Finding])
                 f"nothing that the rule reads is labelled by {item.text}: it would never have an instance",
                 f"remove {item.text} from `by`",
             ))
+    if set(spec.by) <= taken and not _instances(spec, world):
+        findings.append(by.finding(
+            "rule-no-instance",
+            f"no single signal carries all of {', '.join(spec.by)}, so the rule would never have an instance",
+            "read one signal that carries them all, or make a rule for each",
+        ))
+
+
+def _instances(spec: RuleSpec, world: World) -> bool:
+    """Whether some signal can tell which instances there are: see `CompiledRule.sources`."""
+    by, specs = set(spec.by), world.catalogue.specs
+    refs = inputs_of(spec.expr, spec.clear_expr)
+    labelled = [specs[ref.signal] for ref in refs if set(specs[ref.signal].labels) - set(dict(ref.labels))]
+    if all(signal.kind is SignalKind.EVENT for signal in labelled):
+        return any(by <= set(signal.labels) for signal in specs.values())
+    return any(by <= set(signal.labels) for signal in labelled)
 
 
 def _check_restraint(spec: RuleSpec, node: Node, findings: list[Finding]) -> None:

@@ -6,7 +6,7 @@ on nothing else, so that it can be kept for as long as those stay the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.model.codec import Data
 from engine.ruleset.binding import World
@@ -14,12 +14,14 @@ from engine.ruleset.deciding import deciding
 from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.lint import lint_rule
 from engine.ruleset.lint_same import Question
+from engine.ruleset.nodes import Node
 from engine.ruleset.parse import Parsed, parse_file
 from engine.ruleset.schema import check_schema, shipped_schema
 from engine.ruleset.silences import Hush, hushes
 from engine.ruleset.source import read_yaml
 
 SCHEMA = "rules.schema.json"
+_ACROSS = ("id", "formerly", "expr", "allow_expr", "enforcement", "enabled", "on_unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +46,16 @@ def read_rule_file(name: str, text: bytes, world: World) -> RuleFile:
         return RuleFile(name=name, findings=tuple(findings))
     check_schema(root, shipped_schema(SCHEMA), findings)
     parsed = parse_file(root, world, findings)
-    asked = []
-    for one in parsed:
-        question = lint_rule(one, world, findings)
-        if question is not None:
-            asked.append((one, question))
+    asked = [(one, lint_rule(one, world, findings)) for one in parsed]
     said = () if has_errors(findings) else tuple(deciding(one.node) for one in parsed)
+    kept = [(replace(one, node=_pruned(one.node)), question) for one, question in asked]
     return RuleFile(
-        name=name, parsed=tuple(parsed), findings=tuple(findings), asked=tuple(asked), said=said,
+        name=name, parsed=tuple(one for one, _ in kept), findings=tuple(findings), said=said,
+        asked=tuple((one, question) for one, question in kept if question is not None),
         hushes=hushes([one.node for one in parsed]),
     )
+
+
+def _pruned(node: Node) -> Node:
+    """Return a rule's node with only those keys that checks across files look at: the rest may be forgotten."""
+    return replace(node, entries={key: node.entries[key] for key in _ACROSS if key in node.entries})

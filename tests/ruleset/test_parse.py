@@ -167,7 +167,7 @@ def test_a_test_is_read_whole() -> None:
 def test_words_and_switches_are_samples_too() -> None:
     series = '{venue_state: "open closed _", is_trading: "true*2 false"}'
     body = f"\n      - {{name: a, series: {series}, expect: [{{at: 0s, state: held}}]}}"
-    test = spec(by="[venue, symbol]", expr="venue_state == 'open' or is_trading", tests=body).tests[0]
+    test = spec(by="[venue, symbol]", expr="venue_state == 'open' or is_trading or spread_bps > 5", tests=body).tests[0]
 
     assert test.series[0].samples == ("open", "closed", Gap.NOTHING)
     assert test.series[1].samples == (True, True, False)
