@@ -55,7 +55,7 @@ $(VENV)/bin/python:
 	  echo "make: '$(PYTHON)' cannot make a virtual environment; on Debian: apt-get install python3.11-venv" >&2; exit 2; }
 
 $(VENV)/runtime.stamp: requirements.lock $(PROJECT_FILES) | $(VENV)/bin/python
-	@echo "installing ten small packages into $(VENV), once ..."
+	@echo "installing a dozen small packages into $(VENV), once ..."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
