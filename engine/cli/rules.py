@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, Failure, add_shared, home, print_json
+from engine.cli import rules_why_not
+from engine.cli.rules_snapshot import read_snapshot
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
 from engine.cli.text import Paint, colour_wanted, columns
 from engine.cli.tracing import trace_lines
 from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, to_json
@@ -16,10 +18,8 @@ from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
 from engine.workbench.test import TestResult, run_tests
 
-VERBS: tuple[Any, ...] = ()
+VERBS: tuple[Any, ...] = (rules_why_not,)
 """Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
-MOST_SNAPSHOT = 16 * 1024 * 1024
-"""Bytes of a snapshot file; one larger is a mistake."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -117,7 +117,7 @@ def _result(result: TestResult) -> dict[str, Any]:
 
 def _eval(config: Config, args: argparse.Namespace) -> int:
     assert config.rules is not None and config.catalogue is not None
-    moment, findings = read_moment(_snapshot(args.snapshot), args.snapshot, config.catalogue, config.flag_specs)
+    moment, findings = read_moment(read_snapshot(args.snapshot), args.snapshot, config.catalogue, config.flag_specs)
     if moment is None or has_errors(findings):
         _show(findings, args)
         return INVALID
@@ -128,17 +128,6 @@ def _eval(config: Config, args: argparse.Namespace) -> int:
     for line in _weighed(found):
         print(line)
     return FINE
-
-
-def _snapshot(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read(MOST_SNAPSHOT)
-    path = Path(name)
-    if not path.is_file():
-        raise Failure(f"there is no snapshot {name}", 'write one: {"at": "2026-01-05T14:00:00Z", "signals": []}')
-    if path.stat().st_size > MOST_SNAPSHOT:
-        raise Failure(f"{name} is larger than 16 MiB", "a snapshot is one moment: give a smaller file")
-    return path.read_bytes()
 
 
 def _weighed(found: dict[str, Any]) -> list[str]:

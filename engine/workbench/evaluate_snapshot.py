@@ -60,6 +60,12 @@ def evaluate_moment(moment: Moment, rules: RuleSet, catalogue: Catalogue) -> dic
     return {"rules": rows, "policy": _policy(moment, in_force, rows)}
 
 
+def moment_book(moment: Moment, rules: RuleSet, catalogue: Catalogue) -> tuple[RuleBook, Snapshot]:
+    """Return all of `rules` as they stand right after they first saw a checked moment, and what they read."""
+    snapshot = _filled(moment, rules, catalogue)
+    return _book(rules, moment, snapshot, moment.at), snapshot
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What one rule says: a row an instance, and what it has in force once its condition has held."""
