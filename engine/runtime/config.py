@@ -16,7 +16,7 @@ from engine.model.codec import canonical, to_data
 from engine.model.flagbook import FlagBook
 from engine.model.flags import FlagSpec, FlagValue
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
-from engine.ruleset.load import load_rules
+from engine.ruleset.loader import RuleLoader
 from engine.ruleset.ruling import Denied, Ruling
 from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
@@ -116,8 +116,13 @@ def with_provenance(config: Config, known: Provenance) -> Config:
     return replace(config, provenance=known, blobs=replace(config.blobs, source=source))
 
 
-def config_from_read(root: Path, read: Read, environment: Mapping[str, str], known: Provenance) -> Config:
-    """Return the configuration in the files that were `read`; whatever is wrong is among the findings."""
+def config_from_read(
+    root: Path, read: Read, environment: Mapping[str, str], known: Provenance, *, loader: RuleLoader | None = None
+) -> Config:
+    """Return the configuration in the files that were `read`; whatever is wrong is among the findings.
+
+    `loader` is kept from one reading to the next, so that only what changed is read again.
+    """
     findings = list(read.findings)
     flags = _flags(read, findings)
     from_environment, found = environment_layer(flags.specs, environment)
@@ -128,10 +133,10 @@ def config_from_read(root: Path, read: Read, environment: Mapping[str, str], kno
         settings, found = read_settings(read.files[SETTINGS], SETTINGS, known_flags)
         findings += found
     catalogue = _catalogue(read, findings)
-    rule_files = {name: data for name, data in read.files.items() if name not in _FILES}
+    rule_files = _rule_files(read)
     denylist, found = read_denylist(read.files.get(DENYLIST, b""), DENYLIST)
     findings += found
-    rule_set = _rules(read, rule_files, catalogue, flags, findings)
+    rule_set = _rules(read, catalogue, flags, loader or RuleLoader(), findings)
     book = FlagBook(flags.specs.values(), file=flags.values, environment=from_environment)
     return Config(
         root=root, settings=settings, catalogue=catalogue, flag_specs=book.specs, flag_file=flags.values,
@@ -161,6 +166,10 @@ def wanted_files(root: Path, rules: Sequence[Path] | None = None) -> Wanted:
     return Wanted(files=files, folders={str(path): path for path in rules}, within=(root, *rules))
 
 
+def _rule_files(read: Read) -> dict[str, bytes]:
+    return {name: data for name, data in read.files.items() if name not in _FILES}
+
+
 def _flags(read: Read, findings: list[Finding]) -> FlagFile:
     if FLAGS not in read.files:
         findings.append(_missing(FLAGS, "declare the flags that the rules name"))
@@ -182,9 +191,10 @@ def _catalogue(read: Read, findings: list[Finding]) -> Catalogue | None:
 
 
 def _rules(
-    read: Read, files: Mapping[str, bytes], catalogue: Catalogue | None, flags: FlagFile, findings: list[Finding]
+    read: Read, catalogue: Catalogue | None, flags: FlagFile, loader: RuleLoader, findings: list[Finding]
 ) -> RuleSet | None:
     """Return the rule set, or None. Rules are not read against signals or flags that are broken: each would echo."""
+    files = _rule_files(read)
     if RUNBOOK not in read.files:
         findings.append(_missing(RUNBOOK, _NO_RUNBOOK, severity=Severity.WARNING))
     if not files:
@@ -193,7 +203,7 @@ def _rules(
         return None
     if catalogue is None or has_errors(flags.findings) or not flags.specs:
         return None
-    loaded = load_rules(files, catalogue, flags.specs, anchors=anchors_of(read.files.get(RUNBOOK, b"")))
+    loaded = loader.load(files, catalogue, flags.specs, anchors=anchors_of(read.files.get(RUNBOOK, b"")))
     findings += loaded.findings
     return loaded.rules
 

@@ -31,13 +31,17 @@ class Passed:
 
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
+        self._world = ""
+        self._keys: dict[int, tuple[RuleSpec, str]] = {}
+        """Specs by their `id()`, which a loader hands out again unless their file changed, with their keys."""
 
     def run(self, ruling: Ruling, budget: int) -> Tested:
         """Run the tests of all rules not known to pass, for at most `budget` ns of wall time."""
         end = time.monotonic_ns() + budget
         known, failed, left, ran = set(), list[TestResult](), list[str](), 0
+        keys = self._keys_of(ruling)
         for spec in ruling.rules.rules:
-            key = _key(spec, ruling)
+            key = keys[spec.id]
             if key in self._known:
                 known.add(key)
                 continue
@@ -54,6 +58,17 @@ class Passed:
         self._known = frozenset(known)
         return Tested(failed=tuple(failed), left=tuple(left), ran=ran)
 
+    def _keys_of(self, ruling: Ruling) -> dict[str, str]:
+        """Return the key of each rule by its id."""
+        world = _digest((ruling.catalogue.digest, [_plain(one) for _, one in sorted(ruling.flag_specs.items())]))
+        if world != self._world:
+            self._world, self._keys = world, {}
+        old, self._keys = self._keys, {}
+        for spec in ruling.rules.rules:
+            kept = old.get(id(spec))
+            self._keys[id(spec)] = (spec, _key(spec, ruling)) if kept is None else kept
+        return {spec.id: key for spec, key in self._keys.values()}
+
 
 def _key(spec: RuleSpec, ruling: Ruling) -> str:
     """Return a digest of all that the tests of `spec` depend on: wherever in its file the rule stands."""
@@ -61,7 +76,11 @@ def _key(spec: RuleSpec, ruling: Ruling) -> str:
     signals = sorted({ref.signal for ref in inputs_of(spec.expr, spec.clear_expr)})
     declared = [_plain(ruling.catalogue.specs[name]) for name in signals]
     flags = [_plain(ruling.flag_specs[name]) for name in sorted(set(_named(spec, ruling.flag_specs)))]
-    return hashlib.sha256(repr((said, declared, flags)).encode()).hexdigest()
+    return _digest((said, declared, flags))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
