@@ -21,16 +21,20 @@ from engine.signals.catalogue import Catalogue
 
 
 class RuleLoader:
-    """Loads rule sets of which one differs little from the next. `reads` counts the files that were read in all."""
+    """Loads rule sets of which one differs little from the next. `reads` counts the files that were read in all.
 
-    def __init__(self) -> None:
+    `today` ends snoozes of lints, None ends none; whoever lives longer than a day sets it anew.
+    """
+
+    def __init__(self, *, today: date | None = None) -> None:
+        self.today = today
         self.reads = 0
         self._world = b""
         self._kept: dict[tuple[str, bytes], RuleFile] = {}
 
     def load(
         self, files: Mapping[str, bytes], catalogue: Catalogue, flags: Mapping[str, FlagSpec], *,
-        anchors: frozenset[str] | None = None, today: date | None = None,
+        anchors: frozenset[str] | None = None,
     ) -> Loaded:
         """Return what `load_rules` returns of the same. Never raises for bad content.
 
@@ -48,7 +52,7 @@ class RuleLoader:
                 self.reads += 1
             kept[key] = found
         self._world, self._kept = digest, kept
-        return join(list(kept.values()), today=today)
+        return join(list(kept.values()), today=self.today)
 
 
 def _digest(world: World) -> bytes:

@@ -49,10 +49,13 @@ def hushes(items: Sequence[Node]) -> tuple[Hush, ...]:
     for index, item in enumerate(items):
         if item.kind != "map" or "lint" not in item.entries:
             continue
+        before = items[index - 1] if index else None
         following = items[index + 1] if index + 1 < len(items) else None
-        end = None if following is None else (following.line, following.col)
+        # From the beginning of the line where it is nobody else's: some findings know only their line.
+        begin = (item.line, 0 if before is None or before.line < item.line else item.col)
+        end = None if following is None else (following.line, 0 if following.line > item.line else following.col)
         for silence, node in _read(item.get("lint"), []):
-            found.append(Hush(silence=silence, node=node, begin=(item.line, item.col), end=end))
+            found.append(Hush(silence=silence, node=node, begin=begin, end=end))
     return tuple(found)
 
 

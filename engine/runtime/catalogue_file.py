@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from engine.model.samples import LARGEST, SignalKind, SignalSpec, Unit
@@ -9,6 +10,7 @@ from engine.model.time import parse_duration
 from engine.ruleset.diagnostics import Finding, has_errors, settle
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
+from engine.ruleset.silences import Hush, hushes, read_silences
 from engine.ruleset.source import read_yaml
 from engine.signals.catalogue import Catalogue, problems
 
@@ -24,16 +26,35 @@ _FIXES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueFile:
+    """What a catalogue's file holds: the catalogue, None where an error forbids its use, and what is wrong with it."""
+
+    catalogue: Catalogue | None
+    findings: tuple[Finding, ...]
+    hushes: tuple[Hush, ...] = ()
+    """Lints that are silent for a signal."""
+
+
 def read_catalogue(text: bytes, file: str) -> tuple[Catalogue | None, tuple[Finding, ...]]:
     """Return the catalogue that `text` holds and what is wrong with it; None where an error forbids its use."""
+    read = read_catalogue_file(text, file)
+    return read.catalogue, read.findings
+
+
+def read_catalogue_file(text: bytes, file: str) -> CatalogueFile:
+    """Return everything that `text`, called `file` in findings, holds. Never raises."""
     root, findings = read_yaml(text, file)
     if root is None:
-        return None, settle(findings)
+        return CatalogueFile(catalogue=None, findings=settle(findings))
     check_schema(root, shipped_schema(SCHEMA), findings)
     specs = _specs(root, findings)
-    if has_errors(findings):
-        return None, settle(findings)
-    return Catalogue(specs), settle(findings)
+    signals = root.get("signals")
+    items = signals.items if signals is not None else []
+    for node in items:
+        read_silences(node.get("lint"), findings)
+    catalogue = None if has_errors(findings) else Catalogue(specs)
+    return CatalogueFile(catalogue=catalogue, findings=settle(findings), hushes=hushes(items))
 
 
 def _specs(root: Node, findings: list[Finding]) -> list[SignalSpec]:

@@ -15,15 +15,17 @@ from pathlib import Path
 from engine.model.codec import canonical, to_data
 from engine.model.flagbook import FlagBook
 from engine.model.flags import FlagSpec, FlagValue
+from engine.ruleset.binding import World
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
+from engine.ruleset.lint_unused import Declared, unused
 from engine.ruleset.loader import RuleLoader
 from engine.ruleset.ruling import Denied, Ruling
 from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
-from engine.runtime.catalogue_file import read_catalogue
+from engine.runtime.catalogue_file import CatalogueFile, read_catalogue_file
 from engine.runtime.denylist import read_denylist
 from engine.runtime.disk import Read, Wanted, read_disk
-from engine.runtime.flags import environment_layer, missing_flags
+from engine.runtime.flags import READ, environment_layer, missing_flags
 from engine.runtime.flags_file import FlagFile, read_flags
 from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import Settings, read_settings
@@ -72,6 +74,8 @@ class Config:
     blobs: Blobs
     provenance: Provenance = field(default_factory=Provenance)
     denylist: tuple[Denied, ...] = ()
+    unused: tuple[Finding, ...] = ()
+    """Flags and signals that nobody reads, and what is wrong with their silences. Means nothing of a part of a set."""
 
     @property
     def usable(self) -> bool:
@@ -91,14 +95,17 @@ class Config:
         return FlagBook(self.flag_specs.values(), file=self.flag_file, environment=self.flag_environment)
 
 
-def load_config(root: Path, environment: Mapping[str, str], *, rules: Sequence[Path] | None = None) -> Config:
+def load_config(
+    root: Path, environment: Mapping[str, str], *, rules: Sequence[Path] | None = None,
+    loader: RuleLoader | None = None,
+) -> Config:
     """Return the configuration under `root`, with the flags that `environment` sets.
 
-    `rules` are files and folders a person named; None means `rules/` under `root`. Never
-    raises: whatever is wrong is among the findings.
+    `rules` are files and folders a person named; None means `rules/` under `root`; `loader`
+    knows what day it is. Never raises: whatever is wrong is among the findings.
     """
     read = read_disk(wanted_files(root, rules))
-    return config_from_read(root, read, environment, provenance(root))
+    return config_from_read(root, read, environment, provenance(root), loader=loader)
 
 
 def config_from_source(root: Path, source: bytes) -> Config:
@@ -132,21 +139,22 @@ def config_from_read(
         known_flags = None if has_errors(flags.findings) or not flags.specs else flags.specs
         settings, found = read_settings(read.files[SETTINGS], SETTINGS, known_flags)
         findings += found
-    catalogue = _catalogue(read, findings)
+    loader = loader or RuleLoader()
+    signals = _catalogue(read, findings)
     rule_files = _rule_files(read)
     denylist, found = read_denylist(read.files.get(DENYLIST, b""), DENYLIST)
     findings += found
-    rule_set = _rules(read, catalogue, flags, loader or RuleLoader(), findings)
+    rule_set = _rules(read, signals.catalogue, flags, loader, findings)
     book = FlagBook(flags.specs.values(), file=flags.values, environment=from_environment)
     return Config(
-        root=root, settings=settings, catalogue=catalogue, flag_specs=book.specs, flag_file=flags.values,
+        root=root, settings=settings, catalogue=signals.catalogue, flag_specs=book.specs, flag_file=flags.values,
         flag_environment=from_environment, rules=rule_set, rule_files=rule_files, findings=settle(findings),
         blobs=Blobs(
             rules=canonical({name: data.decode("utf-8", "replace") for name, data in rule_files.items()}),
             catalogue=read.files.get(SIGNALS, b""), flags=book.base, settings=settings.deciding(),
             source=_source(read, flags.specs, environment, known),
         ),
-        provenance=known, denylist=denylist,
+        provenance=known, denylist=denylist, unused=_unused(rule_set, signals, flags, settings, loader),
     )
 
 
@@ -181,13 +189,27 @@ def _flags(read: Read, findings: list[Finding]) -> FlagFile:
     return flags
 
 
-def _catalogue(read: Read, findings: list[Finding]) -> Catalogue | None:
+def _catalogue(read: Read, findings: list[Finding]) -> CatalogueFile:
     if SIGNALS not in read.files:
         findings.append(_missing(SIGNALS, "list the signals that the rules read"))
-        return None
-    catalogue, found = read_catalogue(read.files[SIGNALS], SIGNALS)
-    findings += found
-    return catalogue
+        return CatalogueFile(catalogue=None, findings=())
+    signals = read_catalogue_file(read.files[SIGNALS], SIGNALS)
+    findings += signals.findings
+    return signals
+
+
+def _unused(
+    rules: RuleSet | None, signals: CatalogueFile, flags: FlagFile, settings: Settings, loader: RuleLoader
+) -> tuple[Finding, ...]:
+    if rules is None or signals.catalogue is None:
+        return ()
+    balance = settings.paper.starting_balance
+    read = READ | ({balance} if isinstance(balance, str) else set())
+    return unused(
+        rules.rules, World(catalogue=signals.catalogue, flags=flags.specs),
+        Declared(file=FLAGS, hushes=flags.hushes, read_elsewhere=read),
+        Declared(file=SIGNALS, hushes=signals.hushes), today=loader.today,
+    )
 
 
 def _rules(

@@ -19,6 +19,11 @@ NEEDED: Mapping[str, FlagKind] = {
     "HEALTH_DEGRADED_SEC": FlagKind.NUMBER, "HEALTH_HALTED_SEC": FlagKind.NUMBER,
 }
 """Flags that the engine itself reads, so that a file without them cannot be run on. Rules name what else there is."""
+READ: frozenset[str] = frozenset(NEEDED) | {
+    "EVENT_BREAKOUT_TP1_PCT", "EVENT_BREAKOUT_TP2_PCT", "EVENT_BREAKOUT_TP3_PCT", "EVENT_BREAKOUT_TP_RUNG_PCT",
+    "EVENT_BREAKOUT_TRAIL_START_PCT", "EVENT_BREAKOUT_TRAIL_STEP_PCT",
+}
+"""Every flag that the engine itself reads: one of them is used, though no rule names it."""
 PLACE = "environment"
 """What findings about variables give as their file."""
 _NEAR = 0.9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.model.flag_values import fit
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
@@ -10,6 +10,7 @@ from engine.model.samples import Unit
 from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
+from engine.ruleset.silences import Hush, hushes, read_silences
 from engine.ruleset.source import read_yaml
 
 SCHEMA = "flags.schema.json"
@@ -26,6 +27,8 @@ class FlagFile:
     specs: dict[str, FlagSpec] = field(default_factory=dict)
     values: dict[str, FlagValue] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    hushes: tuple[Hush, ...] = ()
+    """Lints that are silent for a flag."""
 
 
 def read_flags(text: bytes, file: str) -> FlagFile:
@@ -34,7 +37,7 @@ def read_flags(text: bytes, file: str) -> FlagFile:
     if node is None:
         return FlagFile(findings=findings)
     read = load_flag_specs(node)
-    return FlagFile(specs=read.specs, values=read.values, findings=[*findings, *read.findings])
+    return replace(read, findings=[*findings, *read.findings])
 
 
 def load_flag_specs(node: Node) -> FlagFile:
@@ -57,6 +60,8 @@ def load_flag_specs(node: Node) -> FlagFile:
         seen[name.text] = name.line
         if not broken & _lines(item):
             _take(item, name.text, read)
+        read_silences(item.get("lint"), read.findings)
+    read.hushes = hushes(flags.items if flags is not None else ())
     return read
 
 
