@@ -14,6 +14,7 @@ from engine.cli import explain, flags, rules, run, status, tape, verbs
 from engine.cli.shared import INTERNAL, INVALID, Failure, print_json, show_failure
 from engine.cli.text import columns
 from engine.ports.feed import TapeError
+from engine.ports.history import HistoryError
 from engine.ports.journal import JournalError
 from engine.ruleset.diagnostics import Finding, format_text, to_json
 from engine.runtime.configured import ConfigError
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None, groups: Sequence[Group] = _GROUPS) -
     except ConfigError as failure:
         _show_findings(failure.findings, args)
         return INVALID
-    except (Failure, RunError, StateError, JournalError, TapeError, ControlError) as failure:
+    except (Failure, RunError, StateError, JournalError, TapeError, ControlError, HistoryError) as failure:
         place = f"{failure.place}: " if isinstance(failure, TapeError) else ""
         show_failure(place + failure.what, failure.fix, args)
         return getattr(failure, "exit_code", INVALID)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 from engine.model.codec import canonical, to_data
 from engine.model.effects import Effect
 from engine.model.events import Event, RunMode, Start, StopCommand
 from engine.model.history import HistoryHeader, MarkKind, Record
 from engine.ports.feed import Tape
+from engine.ports.history import HistoryWriter
 from engine.ruleset.reading import timed_signals
 from engine.runtime.config import Config
 from engine.runtime.cursor import FeedCursor
@@ -28,6 +30,11 @@ TAPE_EPOCH = 10
 TAPE_OVER = "the tape is over"
 
 
+def tape_identity(tape: Tape) -> str:
+    """Return what tells `tape` from any other: the SHA-256 (hex) of its header."""
+    return sha256(canonical(to_data(tape.header))).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class TapeHistory:
     """The history of one run over a tape, in memory."""
@@ -41,43 +48,70 @@ class TapeHistory:
 
 
 def tape_history(
-    config: Config, tape: Tape, *, observe: Callable[[Effect], None] = lambda effect: None
+    config: Config, tape: Tape, *, observe: Callable[[Effect], None] = lambda effect: None,
+    also: frozenset[str] = frozenset(),
 ) -> TapeHistory:
     """Run the core of a usable `config` over `tape` in memory and return its history; `observe` hears every effect.
 
+    Of the signals in `also` every sample is kept, as of those whose windows or ages the
+    rules of `config` read: another set of rules may read theirs.
     It decides what a dry run on that tape decides, on the same simulated venue; no
     journal and no state directory is touched. TapeError where the tape cannot be read.
     """
     kept: list[Record] = []
-    recorder = recorder_of(config, kept.append)
+    recorder = recorder_of(config, kept.append, also)
     wired = wire(config, tape, RunMode.DRY_RUN, at=tape.header.first_at, fresh=fresh_with(recorder))
     last_at = _play(config, tape, wired, observe)
     wired.state.snapshot.note(last_at, MarkKind.END, {})
-    return TapeHistory(header_of(config, tape, last_at=last_at), kept)
+    return TapeHistory(header_of(config, tape, last_at=last_at, also=also), kept)
 
 
-def header_of(config: Config, tape: Tape, *, last_at: int) -> HistoryHeader:
+def header_of(config: Config, tape: Tape, *, last_at: int, also: frozenset[str] = frozenset()) -> HistoryHeader:
     """Return what a history of a run of `config` on `tape` covers, which got as far as `last_at` (ns)."""
     assert config.rules is not None and config.catalogue is not None, "only a usable configuration runs"
     specs = config.catalogue.specs
     return HistoryHeader(
         name=tape.header.name, first_at=tape.header.first_at, last_at=last_at,
-        producers=tuple(sorted(tape.header.producers)), complete=tuple(sorted(timed_signals(config.rules.rules))),
+        producers=tuple(sorted(tape.header.producers)), complete=tuple(sorted(timed_signals(config.rules.rules) | also)),
         decimated=tuple(name for name, spec in specs.items() if spec.decimate),
         catalogue_digest=config.catalogue.digest, rules_digest=config.rules.digest, has_rearms=False,
         signals=tuple(specs.values()),
     )
 
 
-def recorder_of(config: Config, keep: Callable[[Record], None]) -> Recorder:
-    """Return what turns a run of `config` into records and hands each to `keep`."""
+def recorder_of(
+    config: Config, keep: Callable[[Record], None], also: frozenset[str] = frozenset()
+) -> Recorder:
+    """Return what turns a run of `config` into records and hands each to `keep`; `also` as for `tape_history`."""
     assert config.rules is not None, "only a usable configuration runs"
-    return Recorder(keep, timed_signals(config.rules.rules))
+    return Recorder(keep, timed_signals(config.rules.rules) | also)
 
 
 def fresh_with(recorder: Recorder) -> Callable[[Catalogue], Snapshot]:
     """Return what makes snapshots that tell `recorder`."""
     return partial(RecordedSnapshot, recorder=recorder)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run's history while it is made: who numbers the records, and who keeps them."""
+
+    recorder: Recorder
+    writer: HistoryWriter
+
+
+def recording_of(
+    config: Config, tape: Tape, path: Path, opened: Callable[[Path, HistoryHeader], HistoryWriter]
+) -> Recording | None:
+    """Return what records a run of `config` on `tape` into the directory `path`; None where nobody wants it.
+
+    A resumed run is given the configuration that it began with, whatever was reloaded since:
+    what a history covers is said once. HistoryError where it cannot be kept.
+    """
+    if not config.settings.history.record:
+        return None
+    writer = opened(path, header_of(config, tape, last_at=tape.header.first_at))
+    return Recording(recorder_of(config, writer.add), writer)
 
 
 class _Unwritten:
@@ -116,7 +150,7 @@ def _play(config: Config, tape: Tape, wired: Wired, observe: Callable[[Effect], 
 def _start(config: Config, tape: Tape) -> Start:
     blobs = config.blobs
     return Start(
-        mode=RunMode.DRY_RUN, epoch=sha256(canonical(to_data(tape.header))).hexdigest()[:TAPE_EPOCH],
+        mode=RunMode.DRY_RUN, epoch=tape_identity(tape)[:TAPE_EPOCH],
         rules_digest=blobs.digest("rules"), catalogue_digest=blobs.digest("catalogue"),
         flags_digest=blobs.digest("flags"), settings_digest=blobs.digest("settings"),
         source_digest=blobs.digest("source"),

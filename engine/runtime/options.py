@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from engine.model.effects import Effect
 from engine.model.events import RunMode
+from engine.model.history import HistoryHeader
 from engine.ports.feed import Chapter
+from engine.ports.history import HistoryWriter
+from engine.runtime.wiring_history import history_writer
 
 
 class RunError(Exception):
@@ -34,6 +37,8 @@ class RunOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     paced: bool = False
     """Wait after each shown decision so that a person can read it."""
+    history: Callable[[Path, HistoryHeader], HistoryWriter] = history_writer
+    """Opens what keeps the history in a directory, where the settings want one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

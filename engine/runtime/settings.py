@@ -86,6 +86,14 @@ class ReloadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """What a run keeps of what it knew. None of it changes a decision."""
+
+    record: bool = False
+    """Whether signals, flags, re-arms and orders are kept under `history/` of the state directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of `conf/engine.yaml`."""
 
@@ -96,11 +104,12 @@ class Settings:
     run: RunSettings = field(default_factory=RunSettings)
     paper: PaperSettings = field(default_factory=PaperSettings)
     reload: ReloadSettings = field(default_factory=ReloadSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
 
     def deciding(self) -> bytes:
-        """Return the canonical bytes of what can change a decision: all but how a run and its reloads go."""
+        """Return the canonical bytes of what can change a decision: not how a run and its reloads go, what is kept."""
         data: Data = to_data(self)
-        del data["run"], data["reload"]
+        del data["run"], data["reload"], data["history"]
         return canonical(data)
 
     @property
@@ -141,6 +150,7 @@ def _settings(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[F
             free_disk=int(run["free_disk_mb"]) * _MIB if "free_disk_mb" in run else defaults.run.free_disk,
         ),
         paper=_paper(node.get("paper"), flags, findings), reload=_reload(node.get("reload"), findings),
+        history=HistorySettings(record=data.get("history", {}).get("record", defaults.history.record)),
     )
 
 
