@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from engine.adapters import history_parquet_format as form
 from engine.adapters.history_parquet_format import RowData, RowFile, SeriesPart
 from engine.adapters.history_parquet_write import Key, ParquetHistoryWriter
-from engine.model.history import HistoryHeader, Mark, MarkKind, Record, Row
+from engine.model.history import Mark, MarkKind, Record, Row
 from engine.model.time import DAY
 from engine.ports.history import HistoryError, SeriesColumn, SeriesName
 
@@ -31,10 +32,8 @@ class ParquetHistory:
             header = form.read_header(root)
             self._flushes = form.read_flushes(root)
             form.check_files(root, self._flushes)
-        self.header = HistoryHeader(
-            name=header.name, producers=header.producers, complete=header.complete, decimated=header.decimated,
-            catalogue_digest=header.catalogue_digest, rules_digest=header.rules_digest,
-            first_at=min((one.first_at for one in self._flushes), default=header.first_at),
+        self.header = replace(
+            header, first_at=min((one.first_at for one in self._flushes), default=header.first_at),
             last_at=max((one.last_at for one in self._flushes), default=header.last_at),
             has_rearms=header.has_rearms or any(one.rearms for one in self._flushes),
         )

@@ -17,13 +17,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from engine.model.codec import Data
+from engine.model.codec import Data, from_data, to_data
 from engine.model.history import HistoryHeader
 from engine.model.time import DAY, SECOND
 from engine.ports.history import HistoryError
@@ -148,7 +148,7 @@ def settle(unfinished: Path, path: Path) -> None:
 
 def write_header(root: Path, header: HistoryHeader) -> None:
     """Write what the history covers; its ends come from the flushes."""
-    write_text(root / HEADER, {"format": FORMAT, **asdict(header)})
+    write_text(root / HEADER, {"format": FORMAT, **to_data(header)})
 
 
 def read_header(root: Path) -> HistoryHeader:
@@ -164,10 +164,11 @@ def read_header(root: Path) -> HistoryHeader:
             f"{path} was written in another format than {FORMAT}",
             "read it with the version of the engine that wrote it",
         )
-    if set(data) != {field.name for field in fields(HistoryHeader)}:
-        raise _foreign(path, "it does not say what a history covers")
-    given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in data.items()}
-    return HistoryHeader(**given)
+    try:
+        header: HistoryHeader = from_data(HistoryHeader, data)
+    except (TypeError, ValueError) as error:
+        raise _foreign(path, f"it does not say what a history covers ({error})") from None
+    return header
 
 
 def write_flush(root: Path, flush: Flush) -> None:

@@ -91,10 +91,12 @@ def replay(ruling: Ruling, history: History, *, options: ReplayOptions) -> Timel
 
     Restrains nothing and sends nothing. The same arguments give an equal timeline.
     """
-    return _Replay(ruling, history, options).run()
+    return Replay(ruling, history, options).run()
 
 
-class _Replay:
+class Replay:
+    """One replay on its way. `fast` runs it too, on records of which only those that matter are left."""
+
     def __init__(self, ruling: Ruling, history: History, options: ReplayOptions) -> None:
         self._ruling, self._history, self._options = ruling, history, options
         self._header = header = history.header
@@ -104,7 +106,7 @@ class _Replay:
         rules = replace(ruling.rules, rules=tuple(one for one in ruling.rules.rules if one.id not in self._not))
         self._flags: Mapping[str, FlagValue] = ruling.flag_values()
         self._operator: dict[str, FlagValue] = {}
-        self._snapshot = ReplayedSnapshot(ruling.catalogue)
+        self._snapshot = self.blank()
         self._snapshot.set_unwired(unwired)
         self._watch = Watch(self._begin)
         self._book = RuleBook(
@@ -120,6 +122,10 @@ class _Replay:
         self._read = frozenset(name for one in rules.rules for name in signals_of(one.expr, one.clear_expr))
         self._labelling = _labelling(rules.rules, self._ruling)
         self._slots: dict[tuple[str, tuple[str, ...]], int] = {}
+
+    def blank(self) -> ReplayedSnapshot:
+        """Return the snapshot to begin with, in which nothing was heard yet."""
+        return ReplayedSnapshot(self._ruling.catalogue)
 
     def run(self) -> Timeline:
         """Replay everything and return what came of it."""
