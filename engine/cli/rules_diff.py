@@ -1,0 +1,156 @@
+"""`engine rules diff`: what a change of rules changes, over recorded history. Sends nothing."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.cli.rules_diff_text import report_lines
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, Failure, add_shared, home, print_json, show_failure
+from engine.cli.text import PLAIN, Paint, Progress, colour_wanted
+from engine.model.time import parse_instant
+from engine.ports.feed import TapeError
+from engine.ports.history import HistoryError
+from engine.ruleset.diagnostics import format_text, to_json
+from engine.runtime.comparing import Comparison, Pair, acknowledged, over_history, over_tape
+from engine.runtime.revisions import Revision, RevisionError, read_revision
+from engine.runtime.wiring_tapes import named_tape
+from engine.workbench.diff_html import report_html
+from engine.workbench.diff_json import report_data
+from engine.workbench.diff_markdown import report_markdown
+from engine.workbench.diff_report import Acknowledged, Report
+
+_STEPS = 4
+_PAIR = re.compile(r"[0-9a-f]{16}")
+
+
+def add_verb(verbs: Any) -> None:
+    """Add `diff` to the verbs of `engine rules`."""
+    parser = verbs.add_parser(
+        "diff", help="What a change of rules changes, over recorded history. Exit 1 on a loosening nobody answers for.",
+        description="BASE and HEAD are git revisions or directories; `.` is the configuration as it lies here.",
+    )
+    parser.add_argument("base", metavar="BASE", help="what is in force: a git revision, or a directory")
+    parser.add_argument("head", metavar="HEAD", help="what is proposed, likewise")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--tape", metavar="FILE", help="a tape, demo or normal-day")
+    source.add_argument("--history", metavar="DIR", help="recorded history, such as state/history")
+    parser.add_argument(
+        "--rearm", choices=("recorded", "on-clear", "never"),
+        help="what ends latches (default: recorded re-arms, on-clear where there are none)",
+    )
+    parser.add_argument("--from", dest="begin", metavar="TIME", help="compare from this instant on (default: all)")
+    parser.add_argument("--until", metavar="TIME", help="compare up to this instant")
+    parser.add_argument("--symbol", action="append", default=[], metavar="NAME", help="only this symbol; repeatable")
+    parser.add_argument("--allow-loosening", metavar="PAIR", help="answer for the loosening of exactly this pair")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of printing it")
+    add_shared(parser, ("text", "json", "markdown", "html"))
+    parser.set_defaults(verb=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    wanted = Comparison(
+        rearm=args.rearm, symbols=frozenset(args.symbol), begin=_instant("--from", args.begin),
+        end=_instant("--until", args.until),
+    )
+    if args.allow_loosening is not None and not _PAIR.fullmatch(args.allow_loosening):
+        raise Failure(f"{args.allow_loosening} is no pair", "give the 16 digits that the report prints")
+    sides = [_side(name) for name in (args.base, args.head)]
+    broken = [side for side in sides if not side.config.usable]
+    if broken:
+        return _show_broken(broken, args)
+    bar, done = Progress(_STEPS), 0
+
+    def told(what: str) -> None:
+        nonlocal done
+        bar.show(done, what)
+        done += 1
+
+    pair = Pair(base=sides[0], head=sides[1])
+    try:
+        if args.tape is not None:
+            report = over_tape(pair, named_tape(args.tape), wanted, told)
+        else:
+            report = over_history(pair, Path(args.history), wanted, told)
+    except TapeError as error:
+        bar.clear()
+        show_failure(f"{error.place}: {error.what}", error.fix, args)
+        return INVALID
+    except HistoryError as error:
+        raise Failure(error.what, error.fix) from None
+    finally:
+        bar.clear()
+    report = acknowledged(report, _acknowledgement(report, args))
+    _tell(report, args)
+    return FINE if report.passed else CHECK_FAILED
+
+
+def _side(name: str) -> Revision:
+    try:
+        return read_revision(home(), name)
+    except RevisionError as error:
+        raise Failure(error.what, error.fix) from None
+
+
+def _instant(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise Failure(f"{option}: {error}", "write an instant such as 2026-03-02T18:00:00Z") from None
+
+
+def _show_broken(sides: list[Revision], args: argparse.Namespace) -> int:
+    for side in sides:
+        if args.format == "json":
+            for finding in to_json(side.config.findings):
+                print_json({"side": side.name, **finding})
+        else:
+            print(f"engine: {side.name} cannot be used", file=sys.stderr)
+            print(format_text(side.config.findings), file=sys.stderr)
+    return INVALID
+
+
+def _acknowledgement(report: Report, args: argparse.Namespace) -> Acknowledged | None:
+    """Return who answers for the loosening: whoever typed this very pair."""
+    given = args.allow_loosening
+    if given is None or not report.loosenings:
+        return None
+    if given != report.pair:
+        print(f"engine: {given} acknowledges another pair; this one is {report.pair}", file=sys.stderr)
+        return None
+    return Acknowledged(by=getpass.getuser(), reason="", at=0)
+
+
+def _tell(report: Report, args: argparse.Namespace) -> None:
+    if args.output is None and args.format == "json":
+        print_json(report_data(report))
+        return
+    if args.format == "text":
+        paint = Paint(colour_wanted(sys.stdout)) if args.output is None else PLAIN
+        whole = "\n".join(report_lines(report, paint)) + "\n"
+    else:
+        whole = _rendered(report, args.format)
+    if args.output is None:
+        print(whole, end="")
+        return
+    try:
+        Path(args.output).write_text(whole, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{args.output} cannot be written: {error.strerror}", "give another --output") from None
+    verdict = "passed" if report.passed else "failed"
+    print(f"{args.output}: {verdict}, {len(report.loosenings)} loosenings, pair {report.pair}")
+
+
+def _rendered(report: Report, how: str) -> str:
+    if how == "markdown":
+        return report_markdown(report)
+    if how == "html":
+        return report_html(report)
+    return json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,155 @@
+"""Two sides, one history: what is replayed for a comparison, and what of the history was known.
+
+On a tape the history is what the base's own run of it hears. Where the sides differ in
+their signals, each hears the tape through its own catalogue: then their orders are two
+stories, and are not compared one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.model.history import HistoryHeader
+from engine.ports.feed import Tape
+from engine.ports.history import History
+from engine.ruleset.loosening import compare
+from engine.ruleset.reading import timed_signals
+from engine.runtime.history import tape_history
+from engine.runtime.revisions import Revision
+from engine.runtime.wiring_history import open_history
+from engine.workbench.diff import Compared, Report, Setting, diff
+from engine.workbench.diff_coverage import Coverage, CoverageCount, signals_read
+from engine.workbench.diff_report import Acknowledged, Range, SideInfo
+from engine.workbench.replay import Rearm, ReplayOptions, default_rearm, replay
+from engine.workbench.timeline import Timeline
+
+Told = Callable[[str], None]
+"""Hears what is being done, for a progress line."""
+_REARMS = {
+    "recorded": "as they were recorded, on both sides",
+    "on-clear": "on-clear: a latch ends as soon as `engine rearm` would accept it, on both sides",
+    "never": "never: a latch holds to the end of the history, on both sides",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What to replay. `rearm` None: recorded where the history has re-arms, else on-clear. Instants in ns."""
+
+    rearm: Rearm | None = None
+    symbols: frozenset[str] = frozenset()
+    begin: int | None = None
+    end: int | None = None
+
+    def options(self, header: HistoryHeader) -> ReplayOptions:
+        """Return how a history with `header` is replayed."""
+        rearm = self.rearm or default_rearm(header)
+        return ReplayOptions(rearm=rearm, symbols=self.symbols, begin=self.begin, end=self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Both sides, usable."""
+
+    base: Revision
+    head: Revision
+
+    def reads(self) -> set[str]:
+        """Return every signal that a rule of either side reads."""
+        return signals_read([*self.base.config.ruling().rules.rules, *self.head.config.ruling().rules.rules])
+
+
+def over_tape(pair: Pair, tape: Tape, wanted: Comparison, told: Told = lambda text: None) -> Report:
+    """Return how the sides differ over `tape`. TapeError where it cannot be read."""
+    rulings = [side.config.ruling() for side in (pair.base, pair.head)]
+    also = timed_signals(rulings[1].rules.rules) & frozenset(rulings[0].catalogue.specs)
+    told("the tape as the base hears it")
+    history = tape_history(pair.base.config, tape, also=also)
+    histories: list[History] = [history, history]
+    notes: tuple[str, ...] = ()
+    if rulings[0].catalogue.digest != rulings[1].catalogue.digest:
+        told("the tape as the head hears it")
+        histories[1] = tape_history(pair.head.config, tape)
+        notes = (
+            "The sides differ in their signals: each heard the tape through its own catalogue and placed its own "
+            "orders, which are not compared one by one.",
+        )
+    return _compared(pair, histories, wanted, _Extra(told=told, notes=notes))
+
+
+def over_history(pair: Pair, path: Path, wanted: Comparison, told: Told = lambda text: None) -> Report:
+    """Return how the sides differ over the history in the directory `path`. HistoryError where it cannot be read."""
+    told("the history")
+    history = open_history(path)
+    notes: tuple[str, ...] = ()
+    if pair.base.config.ruling().catalogue.digest != pair.head.config.ruling().catalogue.digest:
+        notes = (
+            "The sides differ in their signals. A history says what was stale as it was recorded: what another "
+            "max_age or range would have made of it is not shown here.",
+        )
+    return _compared(pair, [history, history], wanted, _Extra(told=told, notes=notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extra:
+    told: Told
+    notes: tuple[str, ...]
+
+
+def _compared(pair: Pair, histories: list[History], wanted: Comparison, extra: _Extra) -> Report:
+    header = histories[0].header
+    options = wanted.options(header)
+    timelines: list[Timeline] = []
+    for side, history, name in zip((pair.base, pair.head), histories, ("base", "head"), strict=True):
+        extra.told(f"the {name} over it")
+        timelines.append(replay(side.config.ruling(), history, options=options))
+    apart = histories[0] is not histories[1]
+    if apart:
+        timelines = [replace(one, judgements=()) for one in timelines]
+    begin, end = timelines[0].begin, min(timelines[0].end, timelines[1].end)
+    coverage, symbols = _covered(pair, histories[0], begin, end)
+    setting = Setting(
+        range=Range(
+            name=header.name, begin=begin, end=end, records=timelines[0].rows,
+            symbols=tuple(sorted(wanted.symbols or symbols)), rearm=_REARMS[options.rearm], exact=True,
+        ),
+        coverage=coverage, changes=compare(pair.base.config.ruling(), pair.head.config.ruling()),
+        notes=(*extra.notes, *_settings_note(pair)),
+    )
+    return diff(_side(pair.base, timelines[0]), _side(pair.head, timelines[1]), setting)
+
+
+def _covered(pair: Pair, history: History, begin: int, end: int) -> tuple[tuple[Coverage, ...], set[str]]:
+    catalogue = pair.base.config.ruling().catalogue
+    specs = {**pair.head.config.ruling().catalogue.specs, **catalogue.specs}
+    count = CoverageCount(specs, pair.reads(), begin)
+    for record in history.records():
+        if record.at >= end:
+            break
+        count.add(record)
+    return count.covered(end), count.symbols
+
+
+def _side(side: Revision, timeline: Timeline) -> Compared:
+    ruling = side.config.ruling()
+    info = SideInfo(
+        name=side.name, commit=side.commit, digest=ruling.digest, rules=len(ruling.rules.rules),
+        conf_from=side.conf_from,
+    )
+    return Compared(info=info, ruling=ruling, timeline=timeline)
+
+
+def _settings_note(pair: Pair) -> tuple[str, ...]:
+    if pair.base.config.settings.deciding() == pair.head.config.settings.deciding():
+        return ()
+    return (
+        "conf/engine.yaml differs in what decides (floor, account, quotes, venue): it is no part of a rule set, and is "
+        "not compared here. Review it by hand.",
+    )
+
+
+def acknowledged(report: Report, by: Acknowledged | None) -> Report:
+    """Return `report` with who answers for its loosening, if anybody does."""
+    return replace(report, acknowledged=by)

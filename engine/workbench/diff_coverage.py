@@ -1,0 +1,126 @@
+"""How much of a history each signal was known in: what a comparison over it can say at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.model.history import Mark, MarkKind, Record, Row
+from engine.model.samples import SignalKind, SignalSpec
+from engine.ruleset.spec import Expression, RuleSpec
+
+Slot = tuple[str, tuple[str, ...]]
+"""(signal, label values)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """One signal. Shares are from 0 to 1 of the time since each of its series was first heard.
+
+    A signal without labels counts from the beginning of the history.
+    """
+
+    signal: str
+    series: int
+    """How many sets of labels it had; 0 for a signal that was never heard."""
+    known: float
+    """Share of the time it was known, over all its series."""
+    worst: float
+    """The same of its least known series."""
+    worst_labels: tuple[str, ...]
+
+
+class CoverageCount:
+    """Counts while records go by: give it every record, then ask. Times in ns."""
+
+    def __init__(self, specs: Mapping[str, SignalSpec], signals: Iterable[str], begin: int) -> None:
+        wanted = sorted(set(signals) & set(specs))
+        self._specs = {name: specs[name] for name in wanted if not specs[name].order_scope}
+        self._begin = begin
+        self._known: dict[Slot, int] = {}
+        self._first: dict[Slot, int] = {}
+        self._since: dict[Slot, int] = {}
+        """When a series that is known now became so."""
+        self._events: dict[str, list[Slot]] = {}
+        """Producer -> its event signals: those are known while it is up, whether or not anything happens."""
+        for name, spec in self._specs.items():
+            if not spec.labels:
+                self._first[name, ()] = begin
+            if spec.kind is SignalKind.EVENT:
+                self._events.setdefault(spec.producer, []).append((name, ()))
+        self.symbols: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        """Count one record."""
+        if isinstance(record, Row):
+            spec = self._specs.get(record.signal)
+            if spec is None:
+                return
+            if "symbol" in spec.labels:
+                self.symbols.add(record.labels[spec.labels.index("symbol")])
+            if spec.kind is not SignalKind.EVENT:
+                self._turn((record.signal, record.labels), record.at, known=record.status == 0)
+            elif record.labels:
+                self._first.setdefault((record.signal, record.labels), record.at)
+            return
+        self._mark(record)
+
+    def _mark(self, mark: Mark) -> None:
+        if mark.kind is MarkKind.PRODUCER:
+            for slot in self._events.get(mark.data["producer"], ()):
+                self._turn(slot, mark.at, known=bool(mark.data["up"]))
+        elif mark.kind is MarkKind.GAP:
+            for slot in list(self._since):
+                self._turn(slot, mark.at, known=False)
+        elif mark.kind is MarkKind.PROPOSAL:
+            self.symbols.add(str(mark.data["symbol"]))
+
+    def _turn(self, slot: Slot, at: int, *, known: bool) -> None:
+        self._first.setdefault(slot, at)
+        if known:
+            self._since.setdefault(slot, at)
+        elif slot in self._since:
+            self._known[slot] = self._known.get(slot, 0) + max(0, at - max(self._begin, self._since.pop(slot)))
+
+    def covered(self, end: int) -> tuple[Coverage, ...]:
+        """Return the coverage of every signal asked about, until `end`, by name."""
+        found: list[Coverage] = []
+        for name in self._specs:
+            shares: list[tuple[float, tuple[str, ...], int, int]] = []
+            for slot, first in self._first.items():
+                if slot[0] == name:
+                    length = max(0, end - max(first, self._begin))
+                    known = self._known.get(slot, 0)
+                    if slot in self._since:
+                        known += max(0, end - max(self._begin, self._since[slot]))
+                    known = min(known, length)
+                    shares.append((known / length if length else 0.0, slot[1], known, length))
+            found.append(_coverage(name, shares))
+        return tuple(found)
+
+
+def _coverage(name: str, shares: Sequence[tuple[float, tuple[str, ...], int, int]]) -> Coverage:
+    if not shares:
+        return Coverage(signal=name, series=0, known=0.0, worst=0.0, worst_labels=())
+    worst = min(shares)
+    whole = sum(length for *_, length in shares)
+    known = sum(known for _, _, known, _ in shares) / whole if whole else 0.0
+    return Coverage(signal=name, series=len(shares), known=known, worst=worst[0], worst_labels=worst[1])
+
+
+def signals_read(rules: Iterable[RuleSpec]) -> set[str]:
+    """Return every signal that `rules` read."""
+    found: set[str] = set()
+    for rule in rules:
+        for expression in (rule.expr, rule.clear_expr):
+            if expression is not None:
+                found |= expression_reads(expression)
+    return found
+
+
+def expression_reads(expression: Expression) -> set[str]:
+    """Return every signal that `expression` reads, in held conditions too."""
+    found = {one.signal for one in expression.inputs}
+    for held in expression.held:
+        found |= expression_reads(held.condition)
+    return found
