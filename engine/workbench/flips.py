@@ -1,8 +1,8 @@
 """What would have to change: the least change of one reading that turns a condition, part by part.
 
 A comparison turns where its sides meet; its measured side is solved for one reading at a
-time (through + - * /, abs, min, max, pct, bps), all else staying as it is. Where that gives
-nothing, values ever farther away are tried and the edge is halved down. What is found is
+time (through + - * /, abs, min, max, pct, bps), all else staying as it is. Where that cannot
+be done, values ever farther away are tried and the edge is halved down. What is found is
 evaluated before it is said, so that it holds whatever the structure was.
 """
 
@@ -45,8 +45,8 @@ class Flip:
     """Where the sides meet; None for words, switches and edges that were only searched."""
     size: float
     """How large the change is, from 0 to 1, relative to the larger of the two values."""
-    onward: bool = False
-    """Whether every value that was tried farther away turns it too."""
+    beyond: int = 0
+    """1 where every larger value that was tried turns it too, -1 where every smaller one does, else 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,25 +106,26 @@ def _of_input(look: Look, node: ast.expr, name: str, place: int, wanted: bool) -
     within = input_interval(ref, spec)
     edges = sorted(set(_edges(look, node, name)), key=lambda edge: abs(edge - (start or 0.0)))
     found = _nearest(edges, start, within, _grid(ref.reads, spec), holds)
-    if found is None and start is not None:
+    if found is None and start is not None and _tangled(node, name):
         searched = _searched(start, within, holds)
         found = None if searched is None else (searched, None)
     if found is None:
         return None
     to, edge = found
-    onward = start is not None and all(holds(value) for value in _farther(start, to, within))
-    return Flip(place=place, held=False, now=now, to=to, edge=edge, size=_size(start, to), onward=onward)
+    ways = (1, -1) if start is None else (1,) if to > start else (-1,)
+    beyond = next((way for way in ways if all(holds(value) for value in _farther(to, way, within))), 0)
+    return Flip(place=place, held=False, now=now, to=to, edge=edge, size=_size(start, to), beyond=beyond)
 
 
-def _farther(start: float, to: float, within: Interval) -> Iterator[float]:
-    """Yield values beyond `to`, seen from `start`, up to the end of what the reading can be."""
-    end = within.high if to > start else within.low
-    step = (to - start) or 1e-9
+def _farther(to: float, way: int, within: Interval) -> Iterator[float]:
+    """Yield values beyond `to`, up to the end of what the reading can be."""
+    end = within.high if way > 0 else within.low
+    step = max(abs(to), 1.0) * 1e-3
     for _ in range(_FARTHER):
-        step *= 4
-        if abs(step) >= abs(end - to):
+        if step >= abs(end - to):
             break
-        yield to + step
+        yield to + way * step
+        step *= 4
     yield end
 
 
@@ -153,8 +154,7 @@ def _nearest(
         if grid:
             values = {math.floor(edge) + step * grid for step in (-1, 0, 1, 2)}
         tried += [(value, edge) for value in values if within.low <= value <= within.high]
-    far = abs(within.low) + abs(within.high)
-    for value, edge in sorted(tried, key=lambda one: (abs(one[0] - start) if start is not None else far, one[0])):
+    for value, edge in sorted(tried, key=lambda one: (abs(one[0] - (one[1] if start is None else start)), one[0])):
         if value != start and holds(value):
             return value, edge
     return None
@@ -199,6 +199,16 @@ def _edges(look: Look, node: ast.expr, name: str) -> Iterator[float]:
                     yield from (edge for edge in _solved(side, level, name, seen) if math.isfinite(edge))
 
 
+def _tangled(node: ast.expr, name: str) -> bool:
+    """Whether a comparison or a sum has the reading on more than one side, so that it cannot be solved for it."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Compare | ast.BinOp | ast.Call):
+            sides = [one for one in ast.iter_child_nodes(part) if isinstance(one, ast.expr)]
+            if sum(_reads(side, name) for side in sides) > 1:
+                return True
+    return False
+
+
 def _reads(node: ast.expr, name: str) -> bool:
     return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
 
@@ -213,6 +223,8 @@ def _solved(node: ast.expr, level: float, name: str, seen: dict[int, Value]) -> 
         case ast.BinOp(left=left, op=operator, right=right):
             for side, other, first in ((left, right, True), (right, left, False)):
                 known = seen.get(id(other))
+                if isinstance(operator, ast.Div) and not first:
+                    yield from _solved(side, 0.0, name, seen)
                 if _reads(side, name) and not _reads(other, name) and isinstance(known, float):
                     yield from (
                         edge for needed in _undone(operator, known, level, first)

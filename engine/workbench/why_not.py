@@ -72,8 +72,8 @@ def _head(scene: Scene, spec: RuleSpec, name: str) -> dict[str, Data]:
 
 def _without_instance(scene: Scene, spec: RuleSpec) -> dict[str, Data]:
     head = _head(scene, spec, spec.id)
-    heard = f"nothing was heard yet with the labels {', '.join(spec.by)}, so there is no instance; for an order that"
-    why = str(head["why_not"]) or f"{heard} is doubt" if spec.by else str(head["why_not"])
+    unheard = f"no {' and '.join(spec.by)} was heard of yet that it could be asked about; an order counts it as unknown"
+    why = str(head["why_not"]) or unheard
     return {
         **head, "state": "no instance", "truth": "unknown", "reasons": [], "why": why, "inputs": [], "conditions": [],
         "timers": [], "latches": [], "restrains": "",
@@ -232,11 +232,11 @@ class _Reading:
         now = "not known" if isinstance(flip.now, Unknown) else value_text(flip.now)
         return {
             "reading": name, "now": _json(flip.now), "to": flip.to, "edge": flip.edge, "size": round(flip.size, 6),
-            "text": f"{name} {_bound(flip, self.last[flip.place])} (now {now})",
+            "text": f"{name} {_bound(flip)} (now {now})",
         }
 
 
-def _bound(flip: Flip, last: Value) -> str:
+def _bound(flip: Flip) -> str:
     """Return where a reading would have to be, in words: `at 0.995 or less`, `above 10`."""
     if isinstance(flip.to, bool | str):
         return value_text(flip.to)
@@ -246,8 +246,10 @@ def _bound(flip: Flip, last: Value) -> str:
     if 1e-12 * max(1.0, abs(flip.edge)) < abs(off) < 0.5:
         # Just beyond the edge and not on it: the edge is what a person knows.
         return f"{'above' if off > 0 else 'below'} {flip.edge:.6g}"
-    side = "" if not flip.onward else " or more" if isinstance(last, float) and flip.to > last else " or less"
-    return f"at {flip.to:.6g}{side}"
+    return f"at {flip.to:.6g}{_SIDES[flip.beyond]}"
+
+
+_SIDES = {1: " or more", -1: " or less", 0: ""}
 
 
 def _truth(value: Value) -> str:
