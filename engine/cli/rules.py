@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.cli import rules_why_not
+from engine.cli import rules_diff, rules_why_not
+from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
 from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
 from engine.cli.text import Paint, colour_wanted, columns
 from engine.cli.tracing import trace_lines
-from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, to_json
+from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, settle
+from engine.ruleset.loader import RuleLoader
 from engine.runtime.config import Config, load_config
 from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
-from engine.workbench.test import TestResult, run_tests
+from engine.workbench.test import run_tests
 
-VERBS: tuple[Any, ...] = (rules_why_not,)
+VERBS: tuple[Any, ...] = (rules_diff, rules_why_not)
 """Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
 
 
@@ -31,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     weigh = verbs.add_parser("eval", help="What the rules say of one snapshot of signals.")
     for parser in (check, test, weigh):
         parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders of rules (default: rules)")
-        add_shared(parser)
+        add_shared(parser, ("text", "json") if parser is weigh else FORMATS)
     weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags, an order; - reads stdin")
     for verb in VERBS:
         verb.add_verb(verbs)
@@ -42,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if "verb" in args:
         return int(args.verb(args))
     # Never the environment's flags: a check that passes here must pass on every machine.
-    config = load_config(home(), {}, rules=[Path(path) for path in args.paths] or None)
+    named = [Path(path) for path in args.paths] or None
+    config = load_config(home(), {}, rules=named, loader=RuleLoader(today=datetime.now(UTC).date()))
     if args.rules_verb == "check":
         return _check(config, args)
     if not config.usable:
@@ -52,8 +57,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(config: Config, args: argparse.Namespace) -> int:
-    _show(config.findings, args)
-    errors, lint = _counts(config.findings)
+    # Of a part of the rules nobody can say what none of them reads.
+    findings = config.findings if args.paths else settle((*config.findings, *config.unused))
+    _show(findings, args, files=list(config.rule_files))
+    errors, lint = _counts(findings)
     if args.format == "text":
         count = len(config.rules.rules) if config.rules is not None else 0
         told = f"{count} rules in {len(config.rule_files)} files: fine" if not errors and not lint else ""
@@ -68,10 +75,9 @@ def _counts(findings: tuple[Finding, ...]) -> tuple[int, int]:
     return errors, sum(finding.severity is Severity.WARNING for finding in findings)
 
 
-def _show(findings: tuple[Finding, ...], args: argparse.Namespace) -> None:
-    if args.format == "json":
-        for finding in to_json(findings):
-            print_json(finding)
+def _show(findings: tuple[Finding, ...], args: argparse.Namespace, files: Sequence[str] = ()) -> None:
+    if args.format != "text":
+        show_findings(findings, args.format, files)
     elif findings:
         print(format_text(findings), file=sys.stderr if args.rules_verb != "check" else sys.stdout)
 
@@ -82,9 +88,8 @@ def _test(config: Config, args: argparse.Namespace) -> int:
     failed = [result for result in results if not result.passed]
     # A check that checked nothing has not passed.
     code = CHECK_FAILED if failed or not results else FINE
-    if args.format == "json":
-        for result in results:
-            print_json(_result(result))
+    if args.format != "text":
+        show_results(results, args.format)
         return code
     paint = Paint(colour_wanted(sys.stdout))
     for result in results:
@@ -99,20 +104,6 @@ def _test(config: Config, args: argparse.Namespace) -> int:
             print(f"      {rule.id} has no test")
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return code
-
-
-def _result(result: TestResult) -> dict[str, Any]:
-    return {
-        "rule": result.rule, "test": result.test, "place": str(result.place), "passed": result.passed,
-        "error": result.error,
-        "mismatches": [
-            {
-                "place": str(found.place), "at_s": found.at / 1e9, "what": found.what, "expected": found.expected,
-                "actual": found.actual,
-            }
-            for found in result.mismatches
-        ],
-    }
 
 
 def _eval(config: Config, args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ class Failure(Exception):
         super().__init__(what)
 
 
-def add_shared(parser: argparse.ArgumentParser) -> None:
+def add_shared(parser: argparse.ArgumentParser, formats: Sequence[str] = ("text", "json")) -> None:
     """Add `--format` and `--state`: every command takes both, so that one line of a script fits all."""
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="for people, or for programs")
+    parser.add_argument("--format", choices=formats, default="text", help="for people, or for programs")
     parser.add_argument("--state", metavar="DIR", help="the state directory (default: $ENGINE_STATE or state)")
 
 
