@@ -100,8 +100,8 @@ def _of_input(look: Look, node: ast.expr, name: str, place: int, wanted: bool) -
 
     if ref.reads in ("absent", "fresh") or (ref.reads == "value" and spec.unit in (Unit.BOOL, Unit.ENUM)):
         words = spec.values if spec.unit is Unit.ENUM and ref.reads == "value" else (True, False)
-        to = next((word for word in words if word != now and holds(word)), None)
-        return None if to is None else Flip(place=place, held=False, now=now, to=to, edge=None, size=1.0)
+        other = next((word for word in words if word != now and holds(word)), None)
+        return None if other is None else Flip(place=place, held=False, now=now, to=other, edge=None, size=1.0)
     start = last if isinstance(last, float) else None
     within = input_interval(ref, spec)
     edges = sorted(set(_edges(look, node, name)), key=lambda edge: abs(edge - (start or 0.0)))
