@@ -105,7 +105,7 @@ def _of_input(look: Look, node: ast.expr, name: str, place: int, wanted: bool) -
     start = last if isinstance(last, float) else None
     within = input_interval(ref, spec)
     edges = sorted(set(_edges(look, node, name)), key=lambda edge: abs(edge - (start or 0.0)))
-    found = _nearest(edges, start, within, _grid(ref.reads, spec), holds)
+    found: tuple[float, float | None] | None = _nearest(edges, start, within, _grid(ref.reads, spec), holds)
     if found is None and start is not None and _tangled(node, name):
         searched = _searched(start, within, holds)
         found = None if searched is None else (searched, None)
