@@ -52,7 +52,11 @@ class Side:
 
     def flag(self, name: str) -> str:
         """Return a flag with its value: `LIMIT (0.5)`."""
-        return f"{name} ({flag_text(self.flags[name])})"
+        return f"{name} ({self.flag_value(name)})"
+
+    def flag_value(self, name: str) -> str:
+        """Return a flag's value as people write it."""
+        return flag_text(self.flags[name])
 
     def duration(self, written: int | str, resolved: int) -> str:
         """Return a duration as people write it, with the flag that gives it."""
