@@ -234,7 +234,7 @@ class _Work:
             return Ack(pair=pair, by=asked.actor, reason="--allow-loosening", at=asked.at)
         if asked.allow:
             raise _No(
-                f"{asked.allow} was acknowledged, but this change is {pair}: somebody changed the files since",
+                f"{asked.allow} was acknowledged, but this change is {pair}: {self._looser()}",
                 f"review it, then engine reload --allow-loosening {pair}", pair=pair,
             )
         too_much = blast.beyond(asked.settings.max_blast_radius, asked.settings.blast_minimum) if blast else ""

@@ -124,13 +124,21 @@ def _places(wanted: Wanted) -> Iterator[tuple[str, Path]]:
 
 def _yaml_in(folder: Path) -> Iterator[Path]:
     """Yield the YAML files below `folder`; hidden ones and what editors leave behind are none."""
-    for place, folders, files in os.walk(folder):
+    shut: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: _note(error, shut)):
         # A linked folder is given on as if it were a file, so that it is refused aloud and not passed over.
         linked = [name for name in folders if Path(place, name).is_symlink()]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in linked)
         for name in sorted([*files, *linked]):
             if not name.startswith(".") and (name.endswith(SUFFIXES) or name in linked):
                 yield Path(place, name)
+    # A folder that cannot be listed is given on too: what lies in it must be missed, not forgotten.
+    yield from shut
+
+
+def _note(error: OSError, shut: list[Path]) -> None:
+    if not isinstance(error, FileNotFoundError):
+        shut.append(Path(error.filename))
 
 
 def _bytes(path: Path, within: Iterable[str]) -> bytes:

@@ -102,8 +102,10 @@ class RuleWatch:
         if self._judged is None:
             self._judged = await asyncio.to_thread(self._look)
         if self._settings.enabled:
-            self._tasks.append(asyncio.create_task(self._poll()))
             self._listen()
+            # The first comparison comes once the listeners listen: what changed before them is seen by it.
+            self._tasks.append(asyncio.create_task(self._poll()))
+            await asyncio.sleep(0)
         return self
 
     async def __aexit__(
@@ -138,9 +140,9 @@ class RuleWatch:
         """Compare the disk with what was read, over and over."""
         since_trouble = 0
         while not self._over.is_set():
-            await asyncio.sleep(self._settings.poll / 1e9)
             if await asyncio.to_thread(self._look) != self._judged:
                 self._wake.set()
+            await asyncio.sleep(self._settings.poll / 1e9)
             since_trouble = since_trouble + 1 if self.trouble else 0
             if since_trouble >= _TRY_AGAIN:
                 since_trouble = 0
