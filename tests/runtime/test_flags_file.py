@@ -9,8 +9,8 @@ import pytest
 from engine.model.flags import FlagKind, FlagSpec
 from engine.model.samples import Unit
 from engine.ruleset.diagnostics import Severity
+from engine.ruleset.flags_file import read_flags
 from engine.runtime.flags import NEEDED, PLACE, environment_layer, missing_flags
-from engine.runtime.flags_file import read_flags
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "flags.yaml"
 GOOD = """\

@@ -11,7 +11,7 @@ import pytest
 from engine.model.restraints import Level, Restraint
 from engine.model.time import MS, SECOND
 from engine.ruleset.diagnostics import Severity
-from engine.runtime.flags_file import read_flags
+from engine.ruleset.flags_file import read_flags
 from engine.runtime.settings import PaperSettings, ReloadSettings, RunSettings, Settings, Span, read_settings
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from engine.model.samples import SignalKind, Unit
 from engine.model.time import SECOND
+from engine.ruleset.catalogue_file import read_catalogue
 from engine.ruleset.diagnostics import Severity
-from engine.runtime.catalogue_file import read_catalogue
 
 SHIPPED = (Path(__file__).parents[2] / "conf" / "signals.yaml").read_bytes()
 GOOD = """version: 1

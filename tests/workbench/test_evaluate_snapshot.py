@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.flags import FlagSpec
+from engine.ruleset.catalogue_file import read_catalogue
 from engine.ruleset.diagnostics import Finding
+from engine.ruleset.flags_file import read_flags
 from engine.ruleset.load import load_rules
 from engine.ruleset.spec import RuleSet
-from engine.runtime.catalogue_file import read_catalogue
-from engine.runtime.flags_file import read_flags
 from engine.signals.catalogue import Catalogue
 from engine.workbench.evaluate_snapshot import SnapshotError, evaluate_moment, evaluate_snapshot
 from engine.workbench.snapshot_file import read_moment
