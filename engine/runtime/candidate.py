@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
-from engine.ruleset.loader import RuleLoader
 from engine.ruleset.loosening import Change, compare, loosening
 from engine.ruleset.ruling import Ruling, pair_digest
 from engine.ruleset.test_demands import TEST_CODES, demand_tests
@@ -37,7 +36,7 @@ _GIT_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a reading is to know beside the files. `passed` and `loader` are kept from one reading to the next."""
+    """What a reading is to know beside the files. `passed` is kept from one reading to the next."""
 
     settings: ReloadSettings = field(default_factory=ReloadSettings)
     allow: str = ""
@@ -47,7 +46,6 @@ class Asked:
     at: int = 0
     """When (ns), for an acknowledgement by hand."""
     passed: Passed = field(default_factory=Passed)
-    loader: RuleLoader = field(default_factory=RuleLoader)
     acks: Acks = field(default_factory=Acks)
     running: Running | None = None
     """The engine's knowledge, to see what would be lifted at once; None where no engine runs yet."""
@@ -110,7 +108,7 @@ def prepare(root: Path, environment: Mapping[str, str], base: Config, asked: Ask
     """Return what the files under `root` may become, `base` being the configuration in force.
 
     Never raises for what a disk may hold. Takes as long as reading and testing take: call it
-    in a thread, one call at a time for what `asked` keeps.
+    in a thread, one call at a time for each `asked.passed`.
     """
     work = _Work(root, base, asked)
     git = ThreadPoolExecutor(1, thread_name_prefix="git")
@@ -143,7 +141,7 @@ class _Work:
             read = self._read(warnings)
         with self._timed("load"):
             config = config_from_read(
-                self._root, read, environment, self._base.provenance, loader=self._asked.loader
+                self._root, read, environment, self._base.provenance, loader=self._asked.passed.loader
             )
             _insist(config.findings)
             ruling = config.ruling()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from engine.model.flags import FlagSpec
+from engine.ruleset.loader import RuleLoader
 from engine.ruleset.reading import inputs_of
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Place, RuleSpec
@@ -27,9 +28,13 @@ class Tested:
 
 
 class Passed:
-    """Remembers which rules passed their tests: by what they say, and by what they read is declared as."""
+    """Remembers which rules passed their tests: by what they say, and by what they read is declared as.
+
+    `loader` remembers beside it what the files said, so that an edit costs what it changes.
+    """
 
     def __init__(self) -> None:
+        self.loader = RuleLoader()
         self._known: frozenset[str] = frozenset()
         self._world = ""
         self._keys: dict[int, tuple[RuleSpec, str]] = {}
