@@ -47,9 +47,10 @@ def read_transitions(node: Node, findings: list[Finding]) -> tuple[WantedMove, .
                 at=read_at(item.get("at")), to=_text(item.get("to")) or "", place=item.place,
                 labels=read_labels(item.get("labels")), why=read_words(item.get("why")),
             )
-        elif compact is not None:
+        elif compact is not None and _ns(compact[1], -1) >= 0:
             move = WantedMove(at=_ns(compact[1]), to=compact[2], place=item.place)
         else:
+            # The schema has said what is wrong with it.
             continue
         if moves and move.at < moves[-1].at:
             findings.append(item.finding(

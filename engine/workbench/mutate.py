@@ -19,6 +19,7 @@ from engine.model.time import MINUTE
 from engine.ruleset.durations import periods_of
 from engine.ruleset.load import load_rules
 from engine.ruleset.nodes import Node
+from engine.ruleset.reading import inputs_of
 from engine.ruleset.source import read_yaml
 from engine.ruleset.spec import Place, RuleSet, RuleSpec
 from engine.ruleset.testcase import RuleTest
@@ -96,10 +97,10 @@ class Bench:
         wanted = [spec for spec in loaded.rules.rules if not only or spec.id in only]
         self.subjects = tuple(self._subject(spec, nodes[spec.id]) for spec in wanted)
         self.mutants = tuple(mutant for subject in self.subjects for mutant in subject.mutants)
-        self._specs = {spec.id: spec for spec in wanted}
+        self._specs = {subject.spec.id: subject.spec for subject in self.subjects}
 
     def _subject(self, spec: RuleSpec, node: Node) -> Subject:
-        tests: tuple[RuleTest, ...] = spec.tests
+        tests = tuple(_bound(test, spec) for test in spec.tests)
         periods = [one for one in periods_of([spec.expr, spec.clear_expr], self._catalogue) if one]
         step = periods[0] if periods else min((test.step for test in tests), default=MINUTE)
         mutants = {json.dumps(one.said, sort_keys=True): one for one in self._mutants(spec, node, step)}
@@ -109,7 +110,9 @@ class Bench:
             test.name for test in tests
             if not run_test(spec, test, self._rules, self._catalogue, self._flags).passed
         ]
-        return Subject(spec=spec, step=step, mutants=tuple(mutants.values()), failing=tuple(failing))
+        return Subject(
+            spec=replace(spec, tests=tests), step=step, mutants=tuple(mutants.values()), failing=tuple(failing),
+        )
 
     def _mutants(self, spec: RuleSpec, node: Node, step: int) -> Iterator[Mutant]:
         said = _said(node)
@@ -157,6 +160,24 @@ def _rule_nodes(files: Mapping[str, bytes]) -> Iterator[tuple[str, Node]]:
             at = node.get("id")
             if at is not None:
                 yield at.text, node
+
+
+def _bound(test: RuleTest, spec: RuleSpec) -> RuleTest:
+    """Return the test with the labels written out that its series take from the rule: a mutant may read others."""
+    literal: dict[tuple[str, str], list[str]] = {}
+    for ref in inputs_of(spec.expr, spec.clear_expr):
+        for name, value in ref.labels:
+            values = literal.setdefault((ref.signal, name), [])
+            if value not in values:
+                values.append(value)
+    series = [
+        replace(one, labels=(*one.labels, *(
+            (name, values[0]) for (signal, name), values in literal.items()
+            if signal == one.signal and len(values) == 1 and name not in dict(one.labels)
+        )))
+        for one in test.series
+    ]
+    return replace(test, series=tuple(series))
 
 
 def _said(node: Node) -> dict[str, Data]:

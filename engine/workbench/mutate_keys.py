@@ -9,7 +9,7 @@ from engine.model.codec import Data
 from engine.model.flags import FlagSpec
 from engine.model.restraints import Level
 from engine.ruleset.spec import RESTRAINING, Latching, OnUnknown, RuleKind, RuleSpec
-from engine.workbench.mutate_points import duration_text
+from engine.workbench.test_checks import when
 
 _LEVELS = [level.word for level in Level]
 _HINTS: Mapping[str, str] = {
@@ -77,10 +77,10 @@ def _times(
         values["ttl"] = spec.ttl
     for key, value in values.items():
         written = said.get(key)
-        before = duration_text(value) if written is None else str(written)
+        before = when(value) if written is None else str(written)
         for other in dict.fromkeys((max(value - step, 0), value + step)):
             if other != value:
-                after = duration_text(other)
+                after = when(other)
                 yield KeyChange(
                     operator=key, path=(key,), before=before, after=after, edits=((key, after),), hint=_HINTS[key],
                 )

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.model.flags import FlagKind, FlagSpec
-from engine.model.time import DAY, HOUR, MINUTE, MS, SECOND, parse_duration
+from engine.model.time import parse_duration
 from engine.ruleset import allowlist
+from engine.workbench.test_checks import when
 
 NEIGHBOURS: Mapping[str, tuple[str, ...]] = {
     ">=": (">", "<", "=="), ">": (">=", "<=", "!="), "<": ("<=", ">=", "!="), "<=": ("<", ">", "=="),
@@ -38,7 +39,6 @@ _BECOMES: Mapping[str, tuple[str, ...]] = {
 _ARITHMETIC: Mapping[type[ast.operator], tuple[str, str]] = {
     ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*"),
 }
-_UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", MS))
 FACTORS = (Decimal("0.9"), Decimal("1.1"))
 
 
@@ -213,14 +213,7 @@ def _durations(text: str, node: ast.Call, step: int) -> Iterator[Splice]:
             if other > 0:
                 yield Splice(
                     operator="window", offset=allowlist.offset_of(text, argument), before=written,
-                    after=f'{written[0]}{duration_text(other)}{written[-1]}',
+                    after=f'{written[0]}{when(other)}{written[-1]}',
                     hint=f"expect something a step before, at and a step after {argument.value} have passed",
                 )
 
-
-def duration_text(ns: int) -> str:
-    """Return a duration as rules write it: a whole number of the largest unit that divides it."""
-    for unit, size in _UNITS:
-        if ns and ns % size == 0:
-            return f"{ns // size}{unit}"
-    return "0s"

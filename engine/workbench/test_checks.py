@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.model.restraints import EVERYTHING, NONE, Restraint
-from engine.model.time import format_duration
+from engine.model.time import DAY, HOUR, MINUTE, MS, SECOND
 from engine.model.truth import Truth
 from engine.ruleset.evaluate import RuleView
 from engine.ruleset.spec import Action, Place, RuleKind, RuleSpec
@@ -33,9 +33,15 @@ class Mismatch:
         return f"{self.place}: at {when(self.at)}: {self.what}: expected {self.expected}, got {self.actual}"
 
 
+_UNITS = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", MS))
+
+
 def when(at: int) -> str:
-    """Return an instant of a test as people write it."""
-    return format_duration(at) if at else "0s"
+    """Return a time as rules write it, so that it can be pasted: a whole number of the largest unit that divides it."""
+    for unit, size in _UNITS:
+        if at and at % size == 0:
+            return f"{at // size}{unit}"
+    return "0s"
 
 
 class Checks:
