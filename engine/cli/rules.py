@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.cli import rules_diff, rules_why_not
+from engine.cli import rules_diff, rules_mutate, rules_why_not
 from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
 from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
@@ -17,12 +17,13 @@ from engine.cli.text import Paint, colour_wanted, columns
 from engine.cli.tracing import trace_lines
 from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, settle
 from engine.ruleset.loader import RuleLoader
+from engine.ruleset.test_demands import demand_tests
 from engine.runtime.config import Config, load_config
 from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
 from engine.workbench.test import run_tests
 
-VERBS: tuple[Any, ...] = (rules_diff, rules_why_not)
+VERBS: tuple[Any, ...] = (rules_diff, rules_mutate, rules_why_not)
 """Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
 
 
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(config: Config, args: argparse.Namespace) -> int:
     # Of a part of the rules nobody can say what none of them reads.
-    findings = config.findings if args.paths else settle((*config.findings, *config.unused))
+    unused = () if args.paths else config.unused
+    demanded = () if config.rules is None else demand_tests(config.rules, config.rule_files)
+    findings = settle((*config.findings, *unused, *demanded))
     _show(findings, args, files=list(config.rule_files))
     errors, lint = _counts(findings)
     if args.format == "text":
