@@ -173,8 +173,19 @@ def _not_guarding(status: Status, page: Page) -> list[str]:
     return columns([(item["rule"], item["why"]) for item in status["not_guarding"]])
 
 
+def _reload(status: Status, page: Page) -> list[str]:
+    failed = status.get("reload_failed")
+    if not failed:
+        return []
+    return [
+        f"engine.reload_failed since {instant(failed['since'])}: generation {status.get('generation')} stays in force",
+        f"    {failed['what']}", f"    fix: {failed['fix']}",
+    ]
+
+
 _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
     ("Restrains", restraint_lines),
+    ("What is on the disk is not what runs", _reload),
     ("Positions", _positions),
     ("Daily loss", _loss),
     ("Nearest to trip", _nearest),
@@ -186,7 +197,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
 
 def _footer(status: Status) -> list[str]:
     orders = status.get("orders") or {}
-    where = f"mode {status['mode']}, venue {status.get('venue', 'paper')}, run {status.get('generation', '-')}"
+    where = f"mode {status['mode']}, venue {status.get('venue', 'paper')}, generation {status.get('generation', '-')}"
     pnl = f"PnL {status.get('pnl_usd') or 0:+,.2f} USD"
     rows = [
         ("at", f"{instant(status['at'])}, {where}"),

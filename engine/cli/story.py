@@ -23,7 +23,9 @@ from engine.model.effects import (
     PlaceOrder,
     PlanMade,
     PolicyChanged,
+    ReloadFailed,
     RuleMoved,
+    RulingChanged,
     TargetOpened,
 )
 from engine.model.orders import Intent
@@ -146,6 +148,22 @@ def _boundary(effect: BoundaryCrossed) -> Line:
     return Line(effect.at, "daily boundary", effect.day, why, "", "cyan", 0.5)
 
 
+def _ruling(effect: RulingChanged) -> Line:
+    changed = f"{effect.changed[0]}" if effect.changed else "nothing that decides"
+    more = f" (and {len(effect.changed) - 1} more changes)" if len(effect.changed) > 1 else ""
+    who = f"; acknowledged by {effect.acknowledged_by}" if effect.acknowledged_by else ""
+    kept = f"{effect.carried} rule instances carried, {effect.begun} new"
+    left = f"; latches without a rule: {', '.join(effect.orphaned)}" if effect.orphaned else ""
+    return Line(
+        effect.at, f"reload by {effect.actor}", f"generation {effect.generation}", changed + more + who, kept + left,
+        "cyan", 0.5,
+    )
+
+
+def _reload_failed(effect: ReloadFailed) -> Line:
+    return Line(effect.at, "engine.reload_failed", "refused", effect.what, "what was in force stays", "red", 0.5)
+
+
 def _fault(effect: InternalFault) -> Line:
     return Line(effect.at, "internal fault", "halted", effect.what, "level halted", "red", 1.0)
 
@@ -172,5 +190,7 @@ _TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
     FlagChanged: _flag,
     CommandAnswered: _answered,
     BoundaryCrossed: _boundary,
+    RulingChanged: _ruling,
+    ReloadFailed: _reload_failed,
     InternalFault: _fault,
 }

@@ -1,4 +1,4 @@
-"""`engine halt`, `resume`, `rearm`: the operator's hands, on a running engine or on one that is not.
+"""`engine halt`, `resume`, `rearm`, `reload`: the operator's hands, on a running engine or on one that is not.
 
 A running engine is asked over its socket and answers with what is in force then. With
 none running the command is journalled under the lock, so that the next start obeys it.
@@ -37,7 +37,13 @@ def add_parser(subparsers: Any) -> None:
     which = rearm.add_mutually_exclusive_group(required=True)
     which.add_argument("latch", nargs="?", metavar="LATCH", help="its number or name, as `engine status` lists it")
     which.add_argument("--cleared", action="store_true", help="every latch whose rule is known to be false")
-    for parser in (halt, resume, rearm):
+    reload = subparsers.add_parser(
+        "reload", help="Read rules, flags, signals and the denylist now; the answer says what became of it."
+    )
+    reload.add_argument(
+        "--allow-loosening", default="", metavar="PAIR", help="the 16 hex digits of a change that protects less"
+    )
+    for parser in (halt, resume, rearm, reload):
         add_shared(parser)
 
 
@@ -46,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     request: dict[str, Any] = {"verb": args.command}
     if args.command == "halt" and args.reason:
         request["reason"] = args.reason
+    if args.command == "reload" and args.allow_loosening:
+        request["allow"] = args.allow_loosening
     if args.command == "rearm":
         request["latch"] = "--cleared" if args.cleared else args.latch
     return ask(request, args)
@@ -79,8 +87,17 @@ def answer_lines(reply: Mapping[str, Any], page: Page) -> list[str]:
     if not reply.get("ok"):
         return [f"not done: {reply.get('error', '')}", f"    fix: {reply.get('fix', '')}"]
     lines = [("done: " if reply.get("accepted", True) else "refused: ") + str(reply.get("text", ""))]
+    lines += _reloaded(reply.get("reload") or {}, done=bool(reply.get("accepted", True)))
     status = reply.get("status")
     if status:
         lines.append(f"now: {status['line']}: {status['why']}")
         lines += restraint_lines(status, page)
     return lines
+
+
+def _reloaded(told: Mapping[str, Any], *, done: bool) -> list[str]:
+    """Return what a reload changed or what keeps it from being taken."""
+    if done:
+        return [f"    {line}" for line in (*told.get("changed", ()), *told.get("warnings", ()))]
+    lines = [f"    {line}" for line in told.get("findings", ())]
+    return [*lines, f"    fix: {told['fix']}"] if told.get("fix") else lines

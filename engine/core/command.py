@@ -105,10 +105,13 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
 
 def _reload(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Reload, item.event)
-    ruling = state.offered.pop(event.ruling, None)
+    ruling = state.offered.get(event.ruling)
     if ruling is None:
         fault(state, item.at, f"a reload names ruling {event.ruling[:12]}, which nobody offered", out)
         _answer(out, item.at, "reload", False, "internal fault: the ruling was not offered")
+        return
+    if event.base != state.ruling.digest:
+        _answer(out, item.at, "reload", False, "another ruling took over meanwhile: the change is judged again")
         return
     changes = swap(state, ruling, event, item.at, out)
     state.snapshot.note(item.at, MarkKind.RELOAD, {"generation": state.generation, "digest": ruling.digest})

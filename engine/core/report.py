@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 
 from engine.core.state import State
@@ -36,6 +37,8 @@ def status(state: State) -> Data:
         "orders": state.execution.count_orders(),
         "pnl_usd": round(pnl_usd(state), 2),
         "counts": state.tally.dump(),
+        "generation": state.generation, "rules_digest": state.ruling.rules.digest, "ruling": state.ruling.digest,
+        "reload_failed": None if state.reload_fault is None else asdict(state.reload_fault),
     }
 
 

@@ -97,6 +97,8 @@ class Reload:
     """Another ruling takes over from here. The bytes are the journal's blob `source_digest`."""
 
     actor: str
+    base: str
+    """The digest of the ruling it was compared with: where another one decides by now, nothing is swapped."""
     ruling: str
     """The digest of the ruling, under which it was offered to the core."""
     source_digest: str

@@ -35,6 +35,8 @@ SETTINGS, FLAGS, SIGNALS, RUNBOOK, RULES, DENYLIST = (
     "conf/engine.yaml", "conf/flags.yaml", "conf/signals.yaml", "RUNBOOK.md", "rules", "conf/event_denylist.txt",
 )
 _FILES = (SETTINGS, FLAGS, SIGNALS, RUNBOOK, DENYLIST)
+_NO_RULES = "no_rules"
+"""In a source: whatever its files hold, it has no rules."""
 _NO_RUNBOOK = "a rule's runbook says what to do when it fires; write the page"
 
 
@@ -108,11 +110,29 @@ def load_config(
     return config_from_read(root, read, environment, provenance(root), loader=loader)
 
 
-def config_from_source(root: Path, source: bytes) -> Config:
-    """Return the configuration that the blob `source` was made from; the disk is not looked at."""
+def config_from_source(root: Path, source: bytes, environment: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration that the blob `source` was made from; the disk is not looked at.
+
+    `environment` sets flags in place of the one that was kept.
+    """
     data = json.loads(source)
     read = Read(files={name: text.encode() for name, text in data["files"].items()})
-    return config_from_read(root, read, data["environment"], Provenance(**data["provenance"]))
+    around = data["environment"] if environment is None else environment
+    config = config_from_read(root, read, around, Provenance(**data["provenance"]))
+    return without_rules(config) if data.get(_NO_RULES) else config
+
+
+def without_rules(config: Config) -> Config:
+    """Return `config` with no rules at all, under which no entry is allowed, whatever its rule files say."""
+    data = json.loads(config.blobs.source)
+    files = {name: text for name, text in data["files"].items() if name in _FILES}
+    rules = RuleSet(rules=(), digest=hashlib.sha256(b"").hexdigest(), files=())
+    return replace(
+        config, rules=rules, rule_files={}, findings=(),
+        blobs=replace(
+            config.blobs, rules=canonical({}), source=canonical({**data, "files": files, _NO_RULES: True})
+        ),
+    )
 
 
 def with_provenance(config: Config, known: Provenance) -> Config:

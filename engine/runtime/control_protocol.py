@@ -8,7 +8,9 @@ from the request.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,9 +25,21 @@ from engine.model.events import (
 )
 from engine.model.time import parse_duration
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRequest:
+    """Somebody asks to have the files read; `allow` is the pair that they acknowledge, or empty. Not a command: what
+    comes of it is."""
+
+    actor: str
+    allow: str = ""
+
+
+Request = Command | ReloadRequest
 LONGEST_REQUEST = 64 * 1024
 LONGEST_REPLY = 4 * 1024 * 1024
 """Bytes of a line, its end included."""
+_PAIR = re.compile(r"[0-9a-f]{16}", re.ASCII)
 LONGEST_TEXT = 2000
 """Characters of a reason or a name."""
 
@@ -59,8 +73,8 @@ def write_line(data: Data) -> bytes:
     return canonical(data) + b"\n"
 
 
-def to_command(request: Mapping[str, Any], actor: str) -> Command:
-    """Return the command that `request` asks for on behalf of `actor`; BadRequest names every way it can be wrong."""
+def to_command(request: Mapping[str, Any], actor: str) -> Request:
+    """Return what `request` asks for on behalf of `actor`; BadRequest names every way it can be wrong."""
     verb = request["verb"]
     if verb not in VERBS:
         near = get_close_matches(verb, VERBS, n=1)
@@ -109,13 +123,21 @@ def _unset_flag(request: Mapping[str, Any], actor: str) -> Command:
     return UnsetFlagCommand(actor=actor, name=_text(request, "name"))
 
 
-Maker = Callable[[Mapping[str, Any], str], Command]
+def _reload(request: Mapping[str, Any], actor: str) -> Request:
+    allow = _text(request, "allow", optional=True)
+    if allow and not _PAIR.fullmatch(allow):
+        raise BadRequest(f"{_shown(allow)} is no change", "give the 16 hex digits that the refusal named")
+    return ReloadRequest(actor=actor, allow=allow)
+
+
+Maker = Callable[[Mapping[str, Any], str], Request]
 VERBS: Mapping[str, tuple[tuple[str, ...], Maker]] = {
     "halt": (("reason",), _halt),
     "resume": ((), _resume),
     "rearm": (("latch",), _rearm),
     "flag set": (("name", "value", "reason", "ttl"), _set_flag),
     "flag unset": (("name",), _unset_flag),
+    "reload": (("allow",), _reload),
 }
 """Each verb with the words it takes. `ping` is answered by the socket itself."""
 

@@ -18,8 +18,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from engine.model.codec import Data
-from engine.model.events import Command
-from engine.runtime.control_protocol import LONGEST_REQUEST, BadRequest, failure, read_request, to_command, write_line
+from engine.runtime.control_protocol import (
+    LONGEST_REQUEST,
+    BadRequest,
+    Request,
+    failure,
+    read_request,
+    to_command,
+    write_line,
+)
 from engine.runtime.socket_path import short_address
 from engine.runtime.statedir import StateDir, StateError
 
@@ -28,7 +35,7 @@ IDLE_S = 30.0
 """How long a client may be silent, and how long the loop may take to answer a command."""
 _CREDENTIALS = struct.Struct("3i")
 
-Submit = Callable[[Command], Awaitable[Data]]
+Submit = Callable[[Request], Awaitable[Data]]
 """Takes a command and answers with what is now in force; the answer is sent as it is, beside `ok`."""
 
 

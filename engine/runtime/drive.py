@@ -7,8 +7,9 @@ import contextlib
 import gc
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.core.report import status
@@ -22,10 +23,13 @@ from engine.model.effects import (
     PolicyChanged,
 )
 from engine.model.events import Command, OrderWithheld, ResumeCommand, Start, StopCommand
+from engine.model.history import MarkKind
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
+from engine.ports.history import HistoryWriter
 from engine.ports.journal import Journal
 from engine.runtime.breathing import Breathing
+from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.halt_file import STILL_THERE, HaltFile
@@ -34,10 +38,12 @@ from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
 from engine.runtime.record import Record
+from engine.runtime.reload import Around, InForce, Reloader
 from engine.runtime.saved import Standing, pack
 from engine.runtime.statedir import StateDir
 from engine.runtime.summary import Ending, Pauses, summarize
 from engine.runtime.wiring import Wired
+from engine.runtime.wiring_watch import file_hints
 
 STATUS_EVERY = 1_000_000_000
 """Wall time between two status rows while nothing important happens, ns."""
@@ -63,6 +69,14 @@ class Setting:
     start: Start | None
     """The first input of a run that begins; None for one that goes on from a checkpoint."""
     replay: dict[int, tuple[int, Command]] = field(default_factory=dict)
+    known: dict[str, InForce] = field(default_factory=dict)
+    """The configuration of every ruling of this run, by the ruling's digest."""
+    root: Path = Path()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    trouble: bool = False
+    """Whether what stands on the disk could not be begun with."""
+    history: HistoryWriter | None = None
+    """Keeps what the snapshot tells, where the settings want that."""
 
 
 class Drive:
@@ -78,6 +92,7 @@ class Drive:
         self._began = setting.clock.monotonic()
         self._loop: Loop | None = None
         self._halt_file: HaltFile | None = None
+        self._reloader: Reloader | None = None
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until the tape is over or somebody stops it, and return the summary."""
@@ -86,18 +101,36 @@ class Drive:
         breathing.on_breath.append(self._look)
         self._loop = loop = Loop(self._parts(breathing))
         loop.replay = self._set.replay
-        server = ControlServer(where, self._submit)
+        self._reloader = self._reloading(where)
+        server = ControlServer(where, self._request)
         await server.start()
+        reloading = asyncio.create_task(self._reloader.run())
+        # A reload that breaks must be heard: the run ends with its error, and its state can be resumed.
+        reloading.add_done_callback(lambda task: breathing.stop("the reload broke") if _broke(task) else None)
         try:
-            with _stopping(breathing), _quiet_collector():
+            with _stopping(breathing, self._reloader), _quiet_collector():
                 if not self._set.standing.ended:
                     if self._set.start is not None:
                         loop.take_urgent(self._set.standing.at, self._set.start)
                     await loop.run()
             self._close(loop, breathing.stopped)
+            if self._set.history is not None:
+                self._set.history.close()
         finally:
             await server.close()
+            await _ended(reloading)
         return self._end(loop, breathing.stopped)
+
+    def _reloading(self, where: StateDir) -> Reloader:
+        setting = self._set
+        around = Around(
+            root=setting.root, environment=setting.environment, state=setting.wired.state, journal=setting.journal,
+            clock=setting.clock, last_good=where.last_good, hints=file_hints, submit=self._submit,
+        )
+        reloader = Reloader(around, setting.known)
+        if setting.trouble:
+            reloader.nudge("start")
+        return reloader
 
     def _parts(self, breathing: Breathing) -> Parts:
         setting = self._set
@@ -144,6 +177,12 @@ class Drive:
             self._set.journal.put_status(self._status(True))
             self._set.journal.commit()
 
+    async def _request(self, request: Request) -> Data:
+        if isinstance(request, ReloadRequest):
+            assert self._reloader is not None
+            return await self._reloader.ask(request)
+        return await self._submit(request)
+
     async def _submit(self, command: Command) -> Data:
         if isinstance(command, ResumeCommand) and self._halt_file is not None and self._halt_file.present():
             # Resuming first and halting again at the next look would let orders out in between.
@@ -156,7 +195,12 @@ class Drive:
     # -- what survives -----------------------------------------------------------------------
 
     def _status(self, running: bool) -> Data:
-        return {**status(self._set.wired.state), "running": running, **self._set.provenance}
+        setting = self._set
+        decides = setting.known[setting.wired.state.ruling.digest].config.provenance
+        return {
+            **status(setting.wired.state), "running": running, "commit": decides.commit, "dirty": decides.dirty,
+            **setting.provenance,
+        }
 
     def _checkpoint(self) -> None:
         began = self._set.clock.monotonic()
@@ -168,9 +212,13 @@ class Drive:
         assert loop is not None
         standing = Standing(
             seq=loop.seq, at=loop.at, effect_n=setting.record.n, digest=setting.record.digest, tape=setting.tape_id,
+            source=setting.known[setting.wired.state.ruling.digest].source,
             feed_index=self._cursor.position, taken=loop.taken, ended=ended,
             producers=tuple(sorted(setting.tape.header.producers)),
         )
+        if setting.history is not None:
+            # Before the checkpoint: what it has too much, a resumption forgets; what it lacked, nobody could tell.
+            setting.history.flush(loop.seq)
         setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue))
 
     def _close(self, loop: Loop, stopped: str) -> None:
@@ -179,6 +227,7 @@ class Drive:
             return
         if not stopped:
             loop.take_urgent(loop.at, StopCommand(actor="engine", reason="the tape is over"))
+            self._set.wired.state.snapshot.note(loop.at, MarkKind.END, {})
         self._set.journal.put_status(self._status(False))
         self._keep(ended=not stopped)
 
@@ -192,9 +241,20 @@ class Drive:
         return summarize(setting.wired.state, setting.tape, ending)
 
 
+def _broke(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is not None
+
+
+async def _ended(reloading: asyncio.Task[None]) -> None:
+    """Stop watching the files; raises what broke it."""
+    reloading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reloading
+
+
 @contextlib.contextmanager
-def _stopping(breathing: Breathing) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM end the run in order: with a checkpoint, at the next burst."""
+def _stopping(breathing: Breathing, reloader: Reloader) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM end the run in order, with a checkpoint, and SIGHUP has the files read."""
     running = asyncio.get_running_loop()
     caught = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -202,6 +262,9 @@ def _stopping(breathing: Breathing) -> Iterator[None]:
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             running.add_signal_handler(number, breathing.stop, signal.Signals(number).name)
             caught.append(number)
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        running.add_signal_handler(signal.SIGHUP, reloader.nudge, "SIGHUP")
+        caught.append(signal.SIGHUP)
     try:
         yield
     finally:

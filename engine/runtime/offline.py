@@ -21,8 +21,8 @@ from engine.model.codec import Data, canonical
 from engine.model.effects import CommandAnswered, Effect
 from engine.model.events import Command, HaltCommand, Input, ResumeCommand, SetFlagCommand
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
-from engine.runtime.configured import journalled_config
-from engine.runtime.control_protocol import BadRequest, failure, to_command
+from engine.runtime.configured import config_of
+from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
 from engine.runtime.control_server import user_name
 from engine.runtime.halt_file import STILL_THERE, HaltFile
 from engine.runtime.record import Record
@@ -44,6 +44,8 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
         command = to_command(request, user_name(os.getuid()))
     except BadRequest as error:
         return failure(error.what, error.fix)
+    if isinstance(command, ReloadRequest):
+        return failure("no engine is running, so there is nothing to reload", "a start reads the files: engine run")
     if isinstance(command, HaltCommand):
         command = replace(command, source="offline")
     with StateDir.acquire(where, now=now) as held:
@@ -66,7 +68,7 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
         return None
     try:
         standing, data = unpack(found)
-        _, config = journalled_config(journal, root)
+        config = config_of(journal, root, standing.source)
         state, _ = rewire(config, standing.producers, at=standing.at)
         load_state(state, data["core"])
     except (KeyError, TypeError, ValueError, IndexError) as error:

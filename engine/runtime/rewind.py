@@ -22,7 +22,7 @@ from engine.model.events import Event, Start
 from engine.model.time import DAY, SECOND, format_second, parse_duration, parse_instant
 from engine.ports.feed import Tape
 from engine.ports.journal import Checkpoint, JournalError, JournalReader
-from engine.runtime.configured import FIRST, journalled_config
+from engine.runtime.configured import FIRST, config_of, journalled_config, offer
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.loop import Loop, Parts
 from engine.runtime.options import RunError
@@ -100,13 +100,15 @@ def rewind(journal: JournalReader, tape: Tape, root: Path, until: int) -> Past:
     if not _is_of(tape, start):
         raise RunError(f"{tape.header.name} is not the tape that this run was on", "give that tape to --tape")
     checkpoint = _checkpoint(journal, until)
-    wired = wire(config, tape, start.mode, at=tape.header.first_at)
     standing = None
     if checkpoint is not None:
         standing, data = unpack(checkpoint)
+        config = config_of(journal, root, standing.source)
+    wired = wire(config, tape, start.mode, at=tape.header.first_at)
+    if checkpoint is not None:
         restore(data, wired.state, wired.venue)
     try:
-        return _again(_Run(journal, tape, wired), standing, start, until)
+        return _again(_Run(journal, tape, wired, root), standing, start, until)
     except Diverged as error:
         what = f"the run cannot be taken again: {error}"
         raise RunError(what, "keep this directory for a report", exit_code=_INTERNAL) from error
@@ -140,6 +142,7 @@ class _Run:
     journal: JournalReader
     tape: Tape
     wired: Wired
+    root: Path
 
 
 class _Comparison:
@@ -186,6 +189,7 @@ def _again(run: _Run, standing: Standing | None, start: Start, until: int) -> Pa
         loop.take_urgent(run.tape.header.first_at, start)
     if standing is None or not standing.ended:
         loop.replay = commands_after(run.journal, max(from_seq, FIRST))
+        offer(state, (command for _, command in loop.replay.values()), run.journal, run.root)
         while _comes(loop, parts) <= until and loop.take_next():
             pass
     return Past(

@@ -7,31 +7,37 @@ before the first event is taken.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.model.codec import canonical, to_data
 from engine.model.digest import GENESIS
 from engine.model.events import Start
 from engine.model.flagbook import effective_mode
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
 from engine.ports.journal import Journal
+from engine.runtime.cold_start import Beginning, beginning
 from engine.runtime.config import Config
-from engine.runtime.configured import journalled_config, usable_config
+from engine.runtime.configured import config_of, journalled_config, offer
 from engine.runtime.drive import Drive, Setting
+from engine.runtime.history import TAPE_EPOCH, Recording, fresh_with, recording_of, tape_identity
+from engine.runtime.last_good import NAME as LAST_GOOD
+from engine.runtime.last_good import keep_last_good
 from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
 from engine.runtime.record import Diverged, Record
+from engine.runtime.reload import InForce
 from engine.runtime.saved import Standing, commands_after, restore, unpack
-from engine.runtime.statedir import check_room, open_for_run
+from engine.runtime.statedir import check_room, open_for_run, run_path
 from engine.runtime.wiring import guarded, system_clock, wire
 from engine.runtime.wiring_journal import open_journal
 from engine.runtime.wiring_tapes import named_tape
+from engine.signals.catalogue import Catalogue
+from engine.signals.snapshot import Snapshot
 
-TAPE_EPOCH = 10
-"""Characters of the nonce in client ids. On a tape it comes from the tape, so that two runs agree."""
+HISTORY = "history"
+"""Where a state directory keeps history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,8 @@ class _Asked:
     tape_id: str
     journal: Journal
     clock: Clock
+    path: Path
+    recording: Recording | None = None
 
 
 def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
@@ -56,19 +64,21 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
         raise RunError(f"there is no venue {options.venue!r}", "this engine trades on paper: leave --venue out")
     clock = system_clock()
     tape = named_tape(options.tape)
-    config = None if options.resume else usable_config(options.root, options.environment)
-    if config is not None:
+    begun = None
+    if not options.resume:
+        begun = beginning(options.root, options.environment, run_path(options.state_dir, options.root) / LAST_GOOD)
         # What was asked for, not what a dry-run flag makes of it: a start that would be refused is no rehearsal.
-        guarded(config, tape, options.mode)
+        guarded(begun.config, tape, options.mode)
     with open_for_run(options.state_dir, root=options.root, resume=options.resume, now=clock.now()) as where:
-        if config is not None:
-            check_room(where.path, config.settings.run.free_disk)
+        if begun is not None:
+            check_room(where.path, begun.config.settings.run.free_disk)
         journal = open_journal(where.path)
         try:
             asked = _Asked(
-                options=options, observer=observer, tape=tape, tape_id=_identity(tape), journal=journal, clock=clock
+                options=options, observer=observer, tape=tape, tape_id=tape_identity(tape), journal=journal,
+                clock=clock, path=where.path,
             )
-            setting, config, notes = _resumed(asked) if config is None else _fresh(asked, config)
+            setting, config, notes = _resumed(asked) if begun is None else _fresh(asked, begun)
             observer.start(_info(asked, config, setting, where.path, notes))
             summary = asyncio.run(Drive(setting).go(where))
         except Diverged as error:
@@ -79,65 +89,81 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     return summary
 
 
-def _identity(tape: Tape) -> str:
-    return sha256(canonical(to_data(tape.header))).hexdigest()
-
-
 Opened = tuple[Setting, Config, tuple[str, ...]]
 """The setting of a run, its configuration, and what is worth a warning."""
 
 
-def _fresh(asked: _Asked, config: Config) -> Opened:
+def _fresh(asked: _Asked, begun: Beginning) -> Opened:
+    config = begun.config
     mode, why = effective_mode(asked.options.mode, config.flag_book().values)
     journal, blobs = asked.journal, config.blobs
+    asked = _recorded(asked, config)
     start = Start(
         mode=mode, epoch=asked.tape_id[:TAPE_EPOCH], rules_digest=journal.put_blob(blobs.rules),
         catalogue_digest=journal.put_blob(blobs.catalogue), flags_digest=journal.put_blob(blobs.flags),
         settings_digest=journal.put_blob(blobs.settings), source_digest=journal.put_blob(blobs.source),
     )
-    setting = _setting(asked, config, start, _beginning(asked))
+    setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
+    setting.trouble = bool(begun.trouble)
     warnings = tuple(f"{found.file}:{found.line}: {found.message}" for found in config.findings)
-    return setting, config, ((why, *warnings) if why else warnings)
+    lost = "" if begun.trouble else keep_last_good(asked.path / LAST_GOOD, blobs.source)
+    return setting, config, tuple(note for note in (why, lost, *begun.trouble, *warnings) if note)
 
 
 def _resumed(asked: _Asked) -> Opened:
     journal = asked.journal
-    start, config = journalled_config(journal, asked.options.root)
+    root = asked.options.root
+    start, config = journalled_config(journal, root)
+    asked = _recorded(asked, config)
     found = journal.last_checkpoint()
     if found.checkpoint is None:
         # Killed before its first checkpoint: the whole run again, compared with what it had written.
-        setting = _setting(asked, config, start, _beginning(asked))
+        setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
     else:
         standing, data = unpack(found.checkpoint)
+        config = config_of(journal, root, standing.source)
         if standing.tape != asked.tape_id:
             raise RunError(f"{asked.options.tape} is not the tape that this run was on", "give that tape to --tape")
         setting = _setting(asked, config, None, standing)
         restore(data, setting.wired.state, setting.wired.venue)
     setting.record.continue_from(setting.standing.effect_n, setting.standing.digest)
     setting.replay = commands_after(journal, setting.standing.seq)
+    offered = offer(setting.wired.state, (command for _, command in setting.replay.values()), journal, root)
+    setting.known |= {ruling: InForce(config=later, source=source) for ruling, (later, source) in offered.items()}
     return setting, config, found.damaged
 
 
-def _beginning(asked: _Asked) -> Standing:
+def _recorded(asked: _Asked, config: Config) -> _Asked:
+    """Return `asked` with what records the run, where `config`, with which it began, wants that."""
+    return replace(asked, recording=recording_of(config, asked.tape, asked.path / HISTORY, asked.options.history))
+
+
+def _beginning(asked: _Asked, source: str) -> Standing:
     return Standing(
-        seq=0, at=asked.tape.header.first_at, effect_n=0, digest=GENESIS, tape=asked.tape_id, feed_index=0, taken=0,
-        ended=False, producers=tuple(sorted(asked.tape.header.producers)),
+        seq=0, at=asked.tape.header.first_at, effect_n=0, digest=GENESIS, tape=asked.tape_id, source=source,
+        feed_index=0, taken=0, ended=False, producers=tuple(sorted(asked.tape.header.producers)),
     )
 
 
 def _setting(asked: _Asked, config: Config, start: Start | None, standing: Standing) -> Setting:
     mode = asked.options.mode if start is None else start.mode
-    wired = wire(config, asked.tape, mode, at=asked.tape.header.first_at)
-    known = config.provenance
+    fresh: Callable[[Catalogue], Snapshot] = Snapshot
+    if asked.recording is not None:
+        # What was kept of inputs behind the checkpoint is recorded again as they are taken again.
+        asked.recording.writer.forget_after(standing.seq)
+        fresh = fresh_with(asked.recording.recorder)
+    wired = wire(config, asked.tape, mode, at=asked.tape.header.first_at, fresh=fresh)
     return Setting(
         wired=wired, tape=asked.tape, tape_id=asked.tape_id, journal=asked.journal, record=Record(asked.journal),
         observer=asked.observer, clock=asked.clock, checkpoint_every=config.settings.run.checkpoint_every,
         market_queue=config.settings.run.market_queue, speed=asked.options.speed, standing=standing, start=start,
+        history=None if asked.recording is None else asked.recording.writer,
         provenance={
-            "venue": asked.options.venue, "tape": asked.tape.header.name, "generation": 1,
-            "rules_digest": wired.rules_digest, "commit": known.commit, "dirty": known.dirty,
+            "venue": asked.options.venue, "tape": asked.tape.header.name,
             "unwired": [list(item) for item in wired.unwired],
         },
+        known={wired.state.ruling.digest: InForce(config=config, source=standing.source)}, root=asked.options.root,
+        environment=asked.options.environment,
     )
 
 

@@ -19,6 +19,8 @@ from engine.model.events import (
     Event,
     HaltCommand,
     RearmCommand,
+    Reload,
+    ReloadRefused,
     ResumeCommand,
     SetFlagCommand,
     UnsetFlagCommand,
@@ -26,8 +28,8 @@ from engine.model.events import (
 from engine.ports.journal import Checkpoint, JournalReader
 from engine.ports.venue import SimulatedVenue
 
-FORMAT = 1
-_FROM_OUTSIDE = (HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand)
+FORMAT = 2
+_FROM_OUTSIDE = (HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand, Reload, ReloadRefused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Standing:
     digest: bytes
     tape: str
     """Which tape it was on; a resumption on another one is refused."""
+    source: str
+    """The journal's blob of the configuration in force then."""
     feed_index: int
     taken: int
     """Market events taken so far."""
@@ -51,7 +55,8 @@ class Standing:
 def pack(standing: Standing, state: State, venue: SimulatedVenue) -> Checkpoint:
     """Return the checkpoint of a run as canonical, versioned bytes."""
     data = {
-        "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "feed_index": standing.feed_index,
+        "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "source": standing.source,
+        "feed_index": standing.feed_index,
         "taken": standing.taken, "ended": standing.ended, "producers": list(standing.producers),
         "core": dump_state(state), "venue": venue.dump(),
     }
@@ -65,8 +70,8 @@ def unpack(checkpoint: Checkpoint) -> tuple[Standing, dict[str, Any]]:
         raise ValueError(f"its format is {data.get('format')!r}, this engine reads {FORMAT}")
     standing = Standing(
         seq=checkpoint.seq, at=checkpoint.at, effect_n=checkpoint.effect_n, digest=bytes.fromhex(data["digest"]),
-        tape=data["tape"], feed_index=data["feed_index"], taken=data["taken"], ended=data["ended"],
-        producers=tuple(data["producers"]),
+        tape=data["tape"], source=data["source"], feed_index=data["feed_index"], taken=data["taken"],
+        ended=data["ended"], producers=tuple(data["producers"]),
     )
     return standing, data
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model.time import format_second
+from engine.runtime.last_good import NAME as LAST_GOOD
 
 JOURNAL, LOCK, HALT, SOCKET, MARK, TAPE = "journal.sqlite", "engine.lock", "HALT", "engine.sock", "engine.state", "tape"
 ROOM_NEEDED = 256 * 1024 * 1024
@@ -86,17 +87,22 @@ class StateDir:
         return self.path / HALT
 
     @property
+    def last_good(self) -> Path:
+        """Where the last good configuration is kept."""
+        return self.path / LAST_GOOD
+
+    @property
     def used(self) -> bool:
         """Whether a run has written here."""
         return self.journal.exists()
 
     def empty(self) -> None:
-        """Remove everything but our own marks; StateError where the directory was not made for tapes."""
+        """Remove everything but our marks and the last good files; StateError where it was not made for tapes."""
         with _told(self.path):
             if self.path.is_symlink() or _mark_of(self.path) != _FOR_TAPES:
                 raise _not_ours(self.path)
             for entry in sorted(self.path.iterdir()):
-                if entry.name in (LOCK, MARK):
+                if entry.name in (LOCK, MARK, LAST_GOOD):
                     continue
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
@@ -116,6 +122,11 @@ class StateDir:
         self.release()
 
 
+def run_path(path: Path | None, root: Path) -> Path:
+    """Return the state directory of a run: `path`, or where runs on tapes go without one."""
+    return root / "state" / TAPE if path is None else path
+
+
 def open_for_run(path: Path | None, *, root: Path, resume: bool, now: int, room: int = ROOM_NEEDED) -> StateDir:
     """Return the locked state directory of a run that is about to begin at `now` (ns).
 
@@ -124,7 +135,7 @@ def open_for_run(path: Path | None, *, root: Path, resume: bool, now: int, room:
     than `room` bytes are free.
     """
     ours = path is None
-    where = root / "state" / TAPE if path is None else path
+    where = run_path(path, root)
     held = StateDir.acquire(where, now=now, mark=_FOR_TAPES if ours else _FOR_GOOD)
     try:
         if ours and not resume:
@@ -205,7 +216,7 @@ def _make(path: Path, mark: str) -> None:
     if _mark_of(path) is None:
         if mark == _FOR_TAPES and (path.is_symlink() or any(path.iterdir())):
             raise _not_ours(path)
-        strange = [entry.name for entry in path.iterdir() if entry.name not in (HALT, LOCK, TAPE)]
+        strange = [entry.name for entry in path.iterdir() if entry.name not in (HALT, LOCK, TAPE, LAST_GOOD)]
         if any(not name.startswith(".") for name in strange):
             raise StateError(f"{path} is not empty and not a state directory", "give another --state DIR")
         (path / MARK).write_text(mark, encoding="utf-8")

@@ -26,7 +26,7 @@ from engine.model.events import (
 )
 from engine.model.time import MINUTE
 from engine.runtime.control_client import ControlError, NoEngine, call
-from engine.runtime.control_protocol import LONGEST_REQUEST, VERBS, BadRequest, read_request, to_command
+from engine.runtime.control_protocol import LONGEST_REQUEST, VERBS, BadRequest, Request, read_request, to_command
 from engine.runtime.control_server import IDLE_S, MOST_CLIENTS, ControlServer, user_name
 from engine.runtime.statedir import SOCKET, StateDir, StateError
 
@@ -47,7 +47,7 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run)
 
-    async def _submit(self, command: Command) -> Data:
+    async def _submit(self, command: Request) -> Data:
         self.seen.append(command)
         return await self._answer(command) if self._answer else {"text": "done", "accepted": True}
 
