@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
+import os
+import pwd
 import re
+import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,14 @@ from engine.cli.text import PLAIN, Paint, Progress, colour_wanted
 from engine.model.time import parse_instant
 from engine.ports.feed import TapeError
 from engine.ports.history import HistoryError
-from engine.ruleset.diagnostics import format_text, to_json
-from engine.runtime.comparing import Comparison, Pair, acknowledged, over_history, over_tape
+from engine.ruleset.diagnostics import Finding, format_text, has_errors, to_json
+from engine.runtime.comparing import Answer, Comparison, Pair, acks_of, answered, over_history, over_tape
 from engine.runtime.revisions import Revision, RevisionError, read_revision
 from engine.runtime.wiring_tapes import named_tape
 from engine.workbench.diff_html import report_html
 from engine.workbench.diff_json import report_data
 from engine.workbench.diff_markdown import report_markdown
-from engine.workbench.diff_report import Acknowledged, Report
+from engine.workbench.diff_report import Report
 
 _STEPS = 4
 _PAIR = re.compile(r"[0-9a-f]{16}")
@@ -48,6 +51,7 @@ def add_verb(verbs: Any) -> None:
     parser.add_argument("--until", metavar="TIME", help="compare up to this instant")
     parser.add_argument("--symbol", action="append", default=[], metavar="NAME", help="only this symbol; repeatable")
     parser.add_argument("--allow-loosening", metavar="PAIR", help="answer for the loosening of exactly this pair")
+    parser.add_argument("--acks", metavar="FILE", help="acknowledgements (default: acks.yaml of HEAD)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of printing it")
     add_shared(parser, ("text", "json", "markdown", "html"))
     parser.set_defaults(verb=_run)
@@ -56,7 +60,7 @@ def add_verb(verbs: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     wanted = Comparison(
         rearm=args.rearm, symbols=frozenset(args.symbol), begin=_instant("--from", args.begin),
-        end=_instant("--until", args.until),
+        end=_instant("--until", args.until), asked=_asked(args),
     )
     if args.allow_loosening is not None and not _PAIR.fullmatch(args.allow_loosening):
         raise Failure(f"{args.allow_loosening} is no pair", "give the 16 digits that the report prints")
@@ -85,9 +89,20 @@ def _run(args: argparse.Namespace) -> int:
         raise Failure(error.what, error.fix) from None
     finally:
         bar.clear()
-    report = acknowledged(report, _acknowledgement(report, args))
-    _tell(report, args)
-    return FINE if report.passed else CHECK_FAILED
+    told_of = _answered(report, pair, args)
+    if told_of is None:
+        return INVALID
+    _tell(told_of, args)
+    return FINE if told_of.passed else CHECK_FAILED
+
+
+def _asked(args: argparse.Namespace) -> str:
+    """Return the options that decide what is compared, as they would be typed again."""
+    pairs = [
+        ("--tape", args.tape), ("--history", args.history), ("--rearm", args.rearm), ("--from", args.begin),
+        ("--until", args.until), *(("--symbol", symbol) for symbol in args.symbol),
+    ]
+    return shlex.join(word for option, value in pairs if value is not None for word in (option, value))
 
 
 def _side(name: str) -> Revision:
@@ -108,24 +123,43 @@ def _instant(option: str, text: str | None) -> int | None:
 
 def _show_broken(sides: list[Revision], args: argparse.Namespace) -> int:
     for side in sides:
-        if args.format == "json":
-            for finding in to_json(side.config.findings):
-                print_json({"side": side.name, **finding})
-        else:
+        if args.format != "json":
             print(f"engine: {side.name} cannot be used", file=sys.stderr)
-            print(format_text(side.config.findings), file=sys.stderr)
+        _show_findings(side.config.findings, args, side=side.name)
     return INVALID
 
 
-def _acknowledgement(report: Report, args: argparse.Namespace) -> Acknowledged | None:
-    """Return who answers for the loosening: whoever typed this very pair."""
-    given = args.allow_loosening
-    if given is None or not report.loosenings:
+def _show_findings(findings: tuple[Finding, ...], args: argparse.Namespace, **more: str) -> None:
+    if args.format == "json":
+        for finding in to_json(findings):
+            print_json({**more, **finding})
+    else:
+        print(format_text(findings), file=sys.stderr)
+
+
+def _answered(report: Report, pair: Pair, args: argparse.Namespace) -> Report | None:
+    """Return `report` with who answers for it; None where the acknowledgements cannot be read, having said so."""
+    data = None
+    if args.acks is not None:
+        try:
+            data = Path(args.acks).read_bytes()
+        except OSError as error:
+            raise Failure(f"{args.acks} cannot be read: {error.strerror}", "give another --acks") from None
+    acks, findings = acks_of(pair, data, args.acks or "")
+    if has_errors(findings):
+        _show_findings(findings, args)
         return None
-    if given != report.pair:
-        print(f"engine: {given} acknowledges another pair; this one is {report.pair}", file=sys.stderr)
-        return None
-    return Acknowledged(by=getpass.getuser(), reason="", at=0)
+    typed = args.allow_loosening or ""
+    if typed and typed != report.pair and report.loosenings:
+        print(f"engine: {typed} acknowledges another pair; this one is {report.pair}", file=sys.stderr)
+    return answered(report, Answer(typed=typed, by=_who(), acks=acks, now=time.time_ns()))
+
+
+def _who() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def _tell(report: Report, args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from engine.workbench.diff_report import InstanceDiff, Report, RuleDiff, Verdict
 from engine.workbench.diff_spans import Stretch, Way, scope_words, total
 
 MOST_SPANS = 20
+_SHORT = 60
 _COLOURS = {
     Verdict.LOOSER: "red", Verdict.BOTH: "red", Verdict.STRICTER: "green", Verdict.NOT_REPLAYABLE: "yellow",
     Verdict.NOT_EXERCISED: "yellow", Verdict.SAME: "dim",
@@ -87,12 +88,14 @@ def _capped(lines: Sequence[str]) -> Iterator[str]:
         yield f"    and {len(lines) - MOST_SPANS} more; --format json has all"
 
 
-def _changes(changes: Iterable[Change]) -> list[str]:
-    return columns(
-        (one.direction.value, printable(one.what), f"{printable(one.before) or '-'} -> {printable(one.after) or '-'}",
-         f"({printable(one.why)})")
-        for one in changes
-    )
+def _changes(changes: Iterable[Change]) -> Iterator[str]:
+    for one in changes:
+        before, after = printable(one.before) or "nothing", printable(one.after) or "nothing"
+        yield f"  {one.direction.value}  {printable(one.what)}: {printable(one.why)}"
+        if len(before) + len(after) <= _SHORT:
+            yield f"    {before} -> {after}"
+        else:
+            yield from (f"    - {before}", f"    + {after}")
 
 
 def _quiet(rules: Sequence[RuleDiff]) -> Iterator[str]:
@@ -104,7 +107,7 @@ def _quiet(rules: Sequence[RuleDiff]) -> Iterator[str]:
 
 def _rest(report: Report) -> Iterator[str]:
     if report.changes:
-        yield "changes that belong to no one rule"
+        yield "changes that no rule uses"
         yield from _changes(report.changes)
     if report.policy:
         yield "the joined policy"
@@ -127,7 +130,12 @@ def _rest(report: Report) -> Iterator[str]:
 def _verdict(report: Report, paint: Paint) -> Iterator[str]:
     yield paint(f"The change {_sentence(report)}.", "bold", "green" if report.passed else "red")
     yield from (f"  {printable(line)}" for line in report.loosenings)
-    yield from words.acknowledgement(report)
+    yield from words.answered(report)
+    if not report.passed:
+        yield f"To acknowledge exactly this pair, {report.pair}, paste into acks.yaml, and commit it with the change:"
+        yield from report.paste.splitlines()
+        yield "or type:"
+        yield f"  {words.to_type(report)}"
 
 
 def _sentence(report: Report) -> str:

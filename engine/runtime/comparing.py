@@ -8,14 +8,16 @@ stories, and are not compared one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.model.history import HistoryHeader
 from engine.ports.feed import Tape
 from engine.ports.history import History
+from engine.ruleset.diagnostics import Finding
 from engine.ruleset.loosening import compare
 from engine.ruleset.reading import timed_signals
+from engine.runtime.acks import ACKS, Acks, entry, read_acks
 from engine.runtime.history import tape_history
 from engine.runtime.revisions import Revision
 from engine.runtime.wiring_history import open_history
@@ -42,6 +44,8 @@ class Comparison:
     symbols: frozenset[str] = frozenset()
     begin: int | None = None
     end: int | None = None
+    asked: str = ""
+    """The options that named the history, as they are typed, for whoever acknowledges."""
 
     def options(self, header: HistoryHeader) -> ReplayOptions:
         """Return how a history with `header` is replayed."""
@@ -114,6 +118,7 @@ def _compared(pair: Pair, histories: list[History], wanted: Comparison, extra: _
         range=Range(
             name=header.name, begin=begin, end=end, records=timelines[0].rows,
             symbols=tuple(sorted(wanted.symbols or symbols)), rearm=_REARMS[options.rearm], exact=True,
+            asked=wanted.asked,
         ),
         coverage=coverage, changes=compare(pair.base.config.ruling(), pair.head.config.ruling()),
         notes=(*extra.notes, *_settings_note(pair)),
@@ -150,6 +155,31 @@ def _settings_note(pair: Pair) -> tuple[str, ...]:
     )
 
 
-def acknowledged(report: Report, by: Acknowledged | None) -> Report:
-    """Return `report` with who answers for its loosening, if anybody does."""
-    return replace(report, acknowledged=by)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Who may answer for a loosening: whoever typed the pair, or the acknowledgements in a file."""
+
+    typed: str = ""
+    """The pair that was typed; empty for none."""
+    by: str = ""
+    """Who is typing."""
+    acks: Acks = field(default_factory=Acks)
+    now: int = 0
+    """ns, for the lines to paste."""
+
+
+def answered(report: Report, answer: Answer) -> Report:
+    """Return `report` with who answers for its loosening, or with what to paste so that somebody does."""
+    if not report.loosenings:
+        return report
+    if answer.typed == report.pair:
+        return replace(report, acknowledged=Acknowledged(by=answer.by, reason="", at=0))
+    ack = answer.acks.by_pair.get(report.pair)
+    if ack is not None:
+        return replace(report, acknowledged=Acknowledged(by=ack.by, reason=ack.reason, at=ack.at))
+    return replace(report, paste=entry(report.pair, answer.by, "say why this may protect less", answer.now))
+
+
+def acks_of(pair: Pair, data: bytes | None, name: str) -> tuple[Acks, tuple[Finding, ...]]:
+    """Return the acknowledgements in the file `name` (its bytes), or those the head brings where `data` is None."""
+    return read_acks(pair.head.acks, f"{pair.head.name}:{ACKS}") if data is None else read_acks(data, name)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.ruleset.diagnostics import Finding, Severity
+from engine.runtime.acks import ACKS
 from engine.runtime.config import RULES, Config, config_from_read, load_config, wanted_files
-from engine.runtime.disk import LARGEST, MOST_FILES, SUFFIXES, Read
+from engine.runtime.disk import LARGEST, MOST_FILES, SUFFIXES, Read, Wanted, read_files
 from engine.runtime.provenance import Provenance
 
 _TIMEOUT_S = 30.0
@@ -42,6 +43,8 @@ class Revision:
     config: Config
     conf_from: str = ""
     """Where signals and flags came from, if not from the side itself."""
+    acks: bytes = b""
+    """Its acks.yaml, empty where it has none: no part of its configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def read_revision(root: Path, name: str) -> Revision:
         raise RevisionError(*_not_found(root, name))
     read = read_commit(root, commit)
     config = config_from_read(root, read, {}, Provenance(commit=commit, dirty=False))
-    return Revision(name=name, commit=commit, config=config)
+    return Revision(name=name, commit=commit, config=config, acks=_committed(root, commit, ACKS))
 
 
 def read_commit(root: Path, commit: str) -> Read:
@@ -106,8 +109,21 @@ def read_commit(root: Path, commit: str) -> Read:
 
 def _directory(root: Path, path: Path, name: str) -> Revision:
     if (path / RULES).is_dir():
-        return Revision(name=name, commit="", config=load_config(path, {}))
-    return Revision(name=name, commit="", config=load_config(root, {}, rules=[path]), conf_from=str(root))
+        return Revision(name=name, commit="", config=load_config(path, {}), acks=_acks_in(path))
+    config = load_config(root, {}, rules=[path])
+    return Revision(name=name, commit="", config=config, conf_from=str(root), acks=_acks_in(root))
+
+
+def _acks_in(root: Path) -> bytes:
+    return read_files(Wanted(files={ACKS: root / ACKS}, within=(root,))).files.get(ACKS, b"")
+
+
+def _committed(root: Path, commit: str, path: str) -> bytes:
+    """Return the file at `path` of `commit`, empty where there is none."""
+    blob = _tree(root, commit).get(path)
+    if blob is None or blob.mode not in _FILES or blob.size > LARGEST:
+        return b""
+    return _contents(root, [blob.object]).get(blob.object, b"")
 
 
 def _is_plain(name: str) -> bool:

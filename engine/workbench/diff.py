@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.model.restraints import Restraint, Scope
-from engine.model.time import format_duration
 from engine.ruleset.loosening import Change, Direction
 from engine.ruleset.ruling import Ruling, pair_digest
 from engine.ruleset.spec import RESTRAINING
@@ -27,7 +26,9 @@ from engine.workbench.diff_report import (
     Verdict,
 )
 from engine.workbench.diff_rule import Pairing, Played, compare_rule, pairings
+from engine.workbench.diff_said import uses
 from engine.workbench.diff_spans import Way, compare, compare_scopes
+from engine.workbench.diff_words import length
 from engine.workbench.timeline import Grip, Timeline
 
 OPEN_LOOP = (
@@ -35,6 +36,7 @@ OPEN_LOOP = (
     "Fills, positions and losses are the recorded ones on both sides."
 )
 DENYLIST = "conf/event_denylist.txt"
+_SHORT = 40
 _ORDER = tuple(Verdict)
 
 
@@ -67,7 +69,12 @@ def diff(base: Compared, head: Compared, setting: Setting, acknowledged: Acknowl
     owned: set[int] = set()
     for pair in pairs:
         names = {side.id for side in (pair.base, pair.head) if side is not None}
-        mine = [number for number, change in enumerate(setting.changes) if change.rule in names]
+        sides = ((pair.base, base), (pair.head, head))
+        used = {word for rule, side in sides if rule is not None for word in uses(rule, side.ruling)}
+        mine = [
+            number for number, change in enumerate(setting.changes)
+            if change.rule in names or (not change.rule and change.what in used)
+        ]
         owned.update(mine)
         more, less = (sum(refused.get(name, (0, 0))[side] for name in names) for side in (0, 1))
         changes = [setting.changes[number] for number in mine]
@@ -125,18 +132,25 @@ def _loosenings(
     """Yield why the change needs an acknowledgement: by what is written, and by what it does."""
     for change in changes:
         if change.direction in (Direction.LOOSER, Direction.INCOMPARABLE):
-            said = f"{change.before or 'nothing'} -> {change.after or 'nothing'}"
-            yield f"{change.rule or 'the set'}: {change.what}: {said} ({change.direction.value}: {change.why})"
+            yield _told(change)
     for rule in rules:
-        less = rule.length(Way.LOOSER) + rule.length(Way.INCOMPARABLE)
-        if rule.loosens:
-            yield f"{rule.id}: less or otherwise restrained for {format_duration(less)} of this history"
+        for way, word in ((Way.LOOSER, "less"), (Way.INCOMPARABLE, "otherwise")):
+            if rule.length(way):
+                yield f"{rule.id}: {word} restrained for {length(rule.length(way))} of this history"
         if rule.refused[1]:
             yield f"{rule.id}: no longer refuses {rule.refused[1]} of this history's orders"
     if orders is not None and orders.let_through:
         yield f"{orders.let_through} orders let through, {orders.let_through_usd:,.0f} USD"
     if denied:
-        yield f"{DENYLIST}: denies less for {format_duration(denied)} of this history"
+        yield f"{DENYLIST}: denies less for {length(denied)} of this history"
+
+
+def _told(change: Change) -> str:
+    owner = f"{change.rule}: " if change.rule else ""
+    sides = (change.before or "nothing", change.after or "nothing")
+    # A condition is shown beside its rule; here it would hide why.
+    values = f" from {sides[0]} to {sides[1]}" if max(map(len, sides)) <= _SHORT else ""
+    return f"{owner}{change.what}{values} is {change.direction.value}: {change.why}"
 
 
 def _orphans(timeline: Timeline, pairs: Sequence[Pairing]) -> Iterable[Orphan]:

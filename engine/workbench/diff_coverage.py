@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.model.history import Mark, MarkKind, Record, Row
 from engine.model.samples import SignalKind, SignalSpec
 from engine.ruleset.spec import Expression, RuleSpec
+from engine.signals.producers import IN_PROCESS
 
 Slot = tuple[str, tuple[str, ...]]
 """(signal, label values)."""
@@ -17,7 +18,8 @@ Slot = tuple[str, tuple[str, ...]]
 class Coverage:
     """One signal. Shares are from 0 to 1 of the time since each of its series was first heard.
 
-    A signal without labels counts from the beginning of the history.
+    A signal without labels counts from the beginning of the history, and so do events,
+    which are known while their producer is up.
     """
 
     signal: str
@@ -44,10 +46,12 @@ class CoverageCount:
         self._events: dict[str, list[Slot]] = {}
         """Producer -> its event signals: those are known while it is up, whether or not anything happens."""
         for name, spec in self._specs.items():
-            if not spec.labels:
-                self._first[name, ()] = begin
             if spec.kind is SignalKind.EVENT:
                 self._events.setdefault(spec.producer, []).append((name, ()))
+                if spec.producer.startswith(IN_PROCESS):
+                    self._since[name, ()] = begin
+            if not spec.labels or spec.kind is SignalKind.EVENT:
+                self._first[name, ()] = begin
         self.symbols: set[str] = set()
 
     def add(self, record: Record) -> None:
@@ -58,17 +62,18 @@ class CoverageCount:
                 return
             if "symbol" in spec.labels:
                 self.symbols.add(record.labels[spec.labels.index("symbol")])
-            if spec.kind is not SignalKind.EVENT:
-                self._turn((record.signal, record.labels), record.at, known=record.status == 0)
-            elif record.labels:
-                self._first.setdefault((record.signal, record.labels), record.at)
+            # An event is its producer's best sign of life, whatever its labels.
+            labels = () if spec.kind is SignalKind.EVENT else record.labels
+            self._turn((record.signal, labels), record.at, known=record.status == 0)
             return
         self._mark(record)
 
     def _mark(self, mark: Mark) -> None:
         if mark.kind is MarkKind.PRODUCER:
+            only = mark.data.get("signal")
             for slot in self._events.get(mark.data["producer"], ()):
-                self._turn(slot, mark.at, known=bool(mark.data["up"]))
+                if only in (None, slot[0]):
+                    self._turn(slot, mark.at, known=only is None and bool(mark.data["up"]))
         elif mark.kind is MarkKind.GAP:
             for slot in list(self._since):
                 self._turn(slot, mark.at, known=False)

@@ -32,7 +32,7 @@ def report_html(report: Report) -> str:
     told = [rule for rule in report.rules if rule.became != "unchanged" or rule.verdict not in _QUIET or rule.tests]
     charts = _Charts(whole)
     parts = [
-        _verdict(report), _coverage(report), _overview(report), _legend() if told else "",
+        _head(report), _coverage(report), _verdict(report), _overview(report), _legend() if told else "",
         *(_rule(rule, charts) for rule in told), _policy(report), _orders(report), _others(report),
         _orphans(report), _notes(report),
     ]
@@ -64,13 +64,7 @@ class _Charts:
         return lanes(one, self._whole)
 
 
-def _verdict(report: Report) -> str:
-    kind = "fails" if not report.passed else "answered" if report.loosenings else ""
-    listed = _list(report.loosenings, text) if report.loosenings else ""
-    told = "".join(
-        f"<pre>{text(line.strip())}</pre>" if line.startswith("    ") else f"<p>{text(line)}</p>"
-        for line in words.acknowledgement(report)
-    )
+def _head(report: Report) -> str:
     facts = [
         ("History", words.range_words(report)), ("Re-arms", report.range.rearm),
         ("Base", words.side_words(report.base)), ("Head", words.side_words(report.head)),
@@ -79,11 +73,26 @@ def _verdict(report: Report) -> str:
         ) + f", over all rules; the joined policy looser for at most {words.length(report.policy_length(Way.LOOSER))}"),
     ]
     rows = "".join(f"<dt>{name}</dt><dd>{text(value)}</dd>" for name, value in facts)
+    word = "passed" if report.passed else "failed"
     return (
-        f"<h1>Rules: <code>{text(report.base.name)}</code> to <code>{text(report.head.name)}</code></h1>\n"
-        f'<div class="verdict {kind}"><p><strong>The change {text(_sentence(report))}.</strong></p>'
-        f"{listed}{told}</div>\n<dl>{rows}</dl>"
+        f"<h1>Rules: <code>{text(report.base.name)}</code> to <code>{text(report.head.name)}</code> "
+        f'<span class="tag {"stricter" if report.passed else "looser"}">{word}</span></h1>\n<dl>{rows}</dl>'
     )
+
+
+def _verdict(report: Report) -> str:
+    kind = "fails" if not report.passed else "answered" if report.loosenings else ""
+    listed = _list(report.loosenings, text) if report.loosenings else ""
+    told = "".join(f"<p>{text(line)}</p>" for line in words.answered(report))
+    if not report.passed:
+        told = (
+            f"<p>It needs an acknowledgement of exactly this pair, <code>{report.pair}</code>. Paste into "
+            "<code>acks.yaml</code>, with who answers for it and why, and commit it with the change:</p>"
+            f"<pre>{escape(report.paste)}</pre><p>or type:</p><pre>{text(words.to_type(report))}</pre>"
+            "<p>Any further change makes another pair.</p>"
+        )
+    said = f"<p><strong>The change {text(_sentence(report))}.</strong></p>"
+    return f'<div class="verdict {kind}">{said}{listed}{told}</div>'
 
 
 def _sentence(report: Report) -> str:
@@ -240,7 +249,7 @@ def _orders(report: Report) -> str:
 
 
 def _others(report: Report) -> str:
-    return f"<h2>Changes that belong to no one rule</h2>{_changes(report.changes)}" if report.changes else ""
+    return f"<h2>Changes that no rule uses</h2>{_changes(report.changes)}" if report.changes else ""
 
 
 def _orphans(report: Report) -> str:

@@ -30,13 +30,13 @@ def report_data(report: Report) -> Data:
             "by": acknowledged.by, "reason": acknowledged.reason,
             "at": format_instant(acknowledged.at) if acknowledged.at else None,
         },
-        "loosenings": list(report.loosenings),
+        "loosenings": list(report.loosenings), "paste": report.paste or None,
         "base": _side(report.base), "head": _side(report.head),
         "history": {
             "name": report.range.name, "begin": format_instant(report.range.begin),
             "end": format_instant(report.range.end), "length_s": _seconds(report.range.end - report.range.begin),
             "records": report.range.records, "symbols": list(report.range.symbols), "rearm": report.range.rearm,
-            "exact": report.range.exact,
+            "exact": report.range.exact, "asked": report.range.asked,
         },
         "coverage": [
             {

@@ -22,8 +22,9 @@ MOST_LINES = 60
 LARGEST = 60_000
 """Characters; a comment of a pull request may hold 65,536."""
 _SPECIAL = re.compile(
-    r"[\\`*_{}\[\]<>#|~&$^@]"  # what is markup anywhere
-    r"|^[-+=]|^\d{1,9}(?=[.)])"  # what begins a list, a rule or a heading
+    r"[\\`*{}\[\]<#|~&$^@]"  # what is markup anywhere
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it is a letter
+    r"|^[-+=>]|^\d{1,9}(?=[.)](?:\s|$))"  # what begins a list, a rule, a quotation or a heading
     r"|:(?=//)|:(?=[a-z+-][a-z0-9_+-]*:)|\b(?:www|WWW)(?=\.)"  # what becomes an address or a picture
 )
 _BREAKS = "@#:w"
@@ -127,12 +128,14 @@ def _acknowledge(report: Report) -> str:
     if not report.loosenings:
         return ""
     lines = [f"- {escaped(line)}" for line in _capped(report.loosenings, str)]
-    told = words.acknowledgement(report)
+    head = ["**What is loosened**", "", *lines, ""]
     if report.acknowledged is not None:
-        return "\n".join(["**What is loosened**", "", *lines, "", *(escaped(line) + "  " for line in told)])
+        return "\n".join([*head, *(escaped(line) + "  " for line in words.answered(report))])
     return "\n".join([
-        "**What is loosened**", "", *lines, "", "**It needs an acknowledgement.** " + escaped(told[0]), "",
-        "```", *(line.strip().replace("```", "") for line in told[1:2]), "```", "", escaped(told[2]),
+        *head, f"**It needs an acknowledgement of exactly this pair, {code(report.pair)}.** Paste into `acks.yaml`,",
+        "with who answers for it and why, and commit it with the change:", "",
+        *_fenced(report.paste.splitlines(), "yaml"), "", "or type:", "", *_fenced([words.to_type(report)], "sh"), "",
+        "Any further change makes another pair.",
     ])
 
 
@@ -187,15 +190,16 @@ def _tests(rule: RuleDiff) -> Iterator[str]:
     for test in rule.tests:
         yield f"**Test {test.became}**: {escaped(test.name)} ({code(str(test.place))})"
         yield ""
-        # A fence longer than any run of backticks within, so that no expectation can end it.
-        longest = max((len(run) for line in test.lines for run in re.findall(r"`+", line)), default=0)
-        fence = "`" * max(3, longest + 1)
-        yield f"{fence}diff"
-        yield from (printable(line) for line in test.lines[:MOST_LINES])
-        if len(test.lines) > MOST_LINES:
-            yield f"  ... {len(test.lines) - MOST_LINES} more lines"
-        yield fence
+        left = len(test.lines) - MOST_LINES
+        yield from _fenced([*test.lines[:MOST_LINES], *([f"  ... {left} more lines"] if left > 0 else [])], "diff")
         yield ""
+
+
+def _fenced(lines: Sequence[str], language: str) -> list[str]:
+    """Return `lines` in a fence that is longer than any run of backticks within, so that none of them ends it."""
+    longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}{language}", *(printable(line) for line in lines), fence]
 
 
 def _change_rows(changes: Iterable[Change]) -> list[str]:
@@ -233,7 +237,7 @@ def _orders(report: Report) -> str:
 def _others(report: Report) -> str:
     if not report.changes:
         return ""
-    return "\n".join(["**Changes that belong to no one rule**", "", *_change_rows(report.changes)])
+    return "\n".join(["**Changes that no rule uses**", "", *_change_rows(report.changes)])
 
 
 def _orphans(report: Report) -> str:

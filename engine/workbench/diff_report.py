@@ -49,6 +49,8 @@ class Range:
     rearm: str
     """In words: what re-armed latches."""
     exact: bool
+    asked: str
+    """The options that named it, as they are typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +96,6 @@ class RuleDiff:
         """Return for how long its instances restrain that `way`, in ns, each counted alone."""
         return sum(total(one.stretches, way) for one in self.instances)
 
-    @property
-    def loosens(self) -> bool:
-        """Return whether any of its instances is less, or incomparably, restrained at any instant."""
-        return any(stretch.way is not Way.STRICTER for one in self.instances for stretch in one.stretches)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
@@ -133,13 +130,15 @@ class Report:
     """Whether every kind of order was compared."""
     orders: OrderDiff | None
     changes: tuple[Change, ...]
-    """Those that belong to no one rule: flags, signals, the denylist."""
+    """Those that no rule uses: of flags, of signals, and the denylist's."""
     orphans: tuple[Orphan, ...]
     pair: str
     loosenings: tuple[str, ...]
     """Why this needs an acknowledgement, a line each; empty where it does not."""
     acknowledged: Acknowledged | None
     notes: tuple[str, ...]
+    paste: str = ""
+    """The lines that acknowledge this pair, for acks.yaml."""
 
     @property
     def passed(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model.restraints import EVERYTHING, Restraint
-from engine.model.time import format_duration
 from engine.ruleset.loosening import Change
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import RuleKind, RuleSpec
@@ -15,6 +14,7 @@ from engine.workbench.diff_report import InstanceDiff, RuleDiff, Verdict
 from engine.workbench.diff_said import only_doubt, said, with_values
 from engine.workbench.diff_spans import Way, compare
 from engine.workbench.diff_tests import changed_tests
+from engine.workbench.diff_words import length
 from engine.workbench.timeline import Grip, InstanceTimeline, Judgement, Timeline
 
 GRANTED = "granted"
@@ -217,8 +217,8 @@ def _how_long(seen: _Seen) -> str:
     for way in (Way.LOOSER, Way.INCOMPARABLE, Way.STRICTER):
         spans = [stretch for one in seen.instances for stretch in one.stretches if stretch.way is way]
         if spans:
-            length = format_duration(sum(span.length for span in spans))
-            parts.append(f"{way.value} for {length} in {len(spans)} span{'s' if len(spans) > 1 else ''}")
+            whole = length(sum(span.length for span in spans))
+            parts.append(f"{way.value} for {whole} in {len(spans)} span{'s' if len(spans) > 1 else ''}")
     more, less = seen.refused
     parts += [f"refuses {more} more orders"] if more else []
     parts += [f"refuses {less} fewer orders"] if less else []

@@ -25,23 +25,27 @@ def said(rule: RuleSpec, ruling: Ruling) -> dict[str, Data]:
     Two equal answers mean that the rule does the same over any history.
     """
     found: dict[str, Data] = {}
-    values = ruling.flag_values()
-    used: set[str] = set()
     for field in fields(rule):
         value = getattr(rule, field.name)
-        if field.name in _DECIDES_NOTHING:
-            continue
-        if isinstance(value, Expression):
-            used |= flags_of(value)
-            found[field.name] = _spelled(value)
-        else:
-            if isinstance(value, str) and value in values:
-                used.add(value)
-            found[field.name] = to_data(value)
+        if field.name not in _DECIDES_NOTHING:
+            found[field.name] = _spelled(value) if isinstance(value, Expression) else to_data(value)
+    return {**found, **uses(rule, ruling)}
+
+
+def uses(rule: RuleSpec, ruling: Ruling) -> dict[str, Data]:
+    """Return what decides about `rule` and stands elsewhere: `flag NAME` -> value, `signal NAME` -> its specification.
+
+    A flag is used wherever its name stands, in a condition or in place of a value.
+    """
+    values = ruling.flag_values()
+    parts = [getattr(rule, field.name) for field in fields(rule)]
+    flags = {part for part in parts if isinstance(part, str) and part in values}
+    for part in parts:
+        if isinstance(part, Expression):
+            flags |= flags_of(part)
     if rule.action is not None and rule.action.exit_risk in values:
-        used.add(rule.action.exit_risk)
-    for name in sorted(used):
-        found[f"flag {name}"] = values.get(name)
+        flags.add(rule.action.exit_risk)
+    found: dict[str, Data] = {f"flag {name}": values.get(name) for name in sorted(flags)}
     for name in sorted(signals_read([rule])):
         spec = ruling.catalogue.specs.get(name)
         found[f"signal {name}"] = None if spec is None else to_data(replace(spec, line=0, summary=""))

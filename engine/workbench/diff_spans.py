@@ -131,9 +131,15 @@ def compare_scopes(
             [grip for scope, ones in side.items() if covers(scope, probe) for grip in ones] for side in sides
         ]
         stretches = compare(grips[0], grips[1], begin, end)
-        if stretches:
+        # What goes for all orders of a wider scope need not be said again of some of them.
+        told = any(covers(wide.scope, probe) and _spans(wide.stretches) == _spans(stretches) for wide in found)
+        if stretches and not told:
             found.append(ScopeDiff(scope=probe, stretches=stretches))
     return tuple(found), whole
+
+
+def _spans(stretches: Iterable[Stretch]) -> list[tuple[int, int, Way]]:
+    return [(one.begin, one.end, one.way) for one in stretches]
 
 
 def covers(wide: Scope, narrow: Scope) -> bool:

@@ -17,7 +17,7 @@ code{font-size:.9em;overflow-wrap:anywhere}
 pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:10px 12px;overflow-x:auto;
 font-size:13px}
 .verdict{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:6px;padding:14px 18px;
-background:var(--card);margin-bottom:18px}.verdict.fails{border-left-color:var(--bad)}
+background:var(--card);margin:18px 0}.verdict.fails{border-left-color:var(--bad)}
 .verdict.answered{border-left-color:var(--paused)}
 .verdict p{margin:6px 0}.soft{color:var(--soft)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:10px 0}dt{color:var(--soft)}

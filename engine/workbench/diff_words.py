@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from shlex import quote
 
-from engine.model.time import DAY, SECOND, format_duration, format_instant
+from engine.model.time import DAY, MS, SECOND, format_duration, format_instant, format_second
 from engine.ruleset.words import inputs_text, printable, restraint_words
 from engine.workbench.diff_coverage import Coverage
 from engine.workbench.diff_episodes import Divergence, EpisodeChange
@@ -41,10 +42,14 @@ def range_words(report: Report) -> str:
         symbols += f" and {len(known.symbols) - 8} more"
     how = "step by step" if known.exact else "where a truth value changed"
     return (
-        f"{printable(known.name)}: {instant(known.begin)} to {instant(known.end)}, "
+        f"{printable(known.name)}: {_second(known.begin)} to {_second(known.end)}, "
         f"{format_duration(known.end - known.begin)}, {known.records:,} records, replayed {how}; "
         f"symbols: {printable(symbols)}"
     )
+
+
+def _second(ns: int) -> str:
+    return format_second(ns).replace("T", " ").removesuffix("Z")
 
 
 def coverage_words(one: Coverage) -> str:
@@ -66,8 +71,8 @@ def share(part: float) -> str:
 
 
 def instant(ns: int) -> str:
-    """Return `ns` for reading: date and time in UTC, the fraction only where there is one."""
-    return format_instant(ns).replace("T", " ").removesuffix("Z")
+    """Return `ns` for reading: date and time in UTC, to the millisecond only where it is none of a second."""
+    return format_instant(ns - ns % MS).replace("T", " ").removesuffix("Z")
 
 
 def span_words(begin: int, end: int) -> str:
@@ -80,11 +85,11 @@ def span_words(begin: int, end: int) -> str:
 
 def length(ns: int) -> str:
     """Return a length in minutes as people count what was guarded: `92 min`, `1 min 20 s`, `45 s`."""
-    if ns < SECOND:
+    if 0 < ns < SECOND:
         return format_duration(ns)
     minutes, seconds = divmod(ns // SECOND, 60)
     parts = [f"{minutes:,} min"] if minutes else []
-    return " ".join([*parts, f"{seconds} s"]) if seconds or not minutes else parts[0]
+    return " ".join([*parts, f"{seconds} s"]) if seconds else parts[0] if parts else "0 min"
 
 
 def restrained(span: Stretch) -> str:
@@ -167,22 +172,19 @@ def _allowed(usd: float, refused_by: Sequence[str]) -> str:
     return f"{usd:,.0f} USD" + (f" (refused by {', '.join(refused_by)})" if refused_by else "")
 
 
-def acknowledgement(report: Report) -> list[str]:
-    """Return who answers for the loosening, or what to type so that somebody does; empty where nothing is loosened."""
-    if not report.loosenings:
-        return []
+def answered(report: Report) -> list[str]:
+    """Return who answers for the loosening; empty where nobody does, or nothing is loosened."""
     known = report.acknowledged
-    if known is not None:
-        when = f" at {instant(known.at)}" if known.at else " on the command line"
-        why = f": {printable(known.reason)}" if known.reason else ""
-        return [f"acknowledged by {printable(known.by)}{when}{why}", f"pair {report.pair}"]
-    return [
-        f"To acknowledge exactly this pair, {report.pair}, whoever answers for it types",
-        f"    engine rules diff {_word(report.base.name)} {_word(report.head.name)} ... "
-        f"--allow-loosening {report.pair}",
-        "or adds it, with a name and a reason, to the acknowledgements file. Any further change needs a new one.",
-    ]
+    if known is None or not report.loosenings:
+        return []
+    when = f" at {instant(known.at)}" if known.at else " on the command line"
+    why = f": {printable(known.reason)}" if known.reason else ""
+    return [f"acknowledged by {printable(known.by)}{when}{why}", f"pair {report.pair}"]
 
 
-def _word(text: str) -> str:
-    return printable(text) if text.replace("/", "").replace("-", "").replace(".", "").isalnum() else repr(text)
+def to_type(report: Report) -> str:
+    """Return the command by which whoever answers for the loosening says so."""
+    return (
+        f"engine rules diff {quote(report.base.name)} {quote(report.head.name)} {report.range.asked} "
+        f"--allow-loosening {report.pair}"
+    )
