@@ -32,6 +32,10 @@ The timers:
   ends in doubt is held, never over: silence ends no restriction. One that still runs when
   doubt ends is cooldown again.
 
+Doubt that has outlasted its grace is remembered (`doubted`) until the truth was known for
+`min_clear`, whatever the state: an episode or a lockout that ends before that is held, and
+a `ttl` that ends before that leaves the doubt. So to have fired, too, never restrains less.
+
 `on_unknown: ignore` never holds; `hold` keeps what was, so it holds only while there
 never was an answer.
 """
@@ -143,6 +147,8 @@ class Standing:
     """The last instant at which the condition was known true, once it no longer is."""
     clear_since: int | None = None
     locked_until: int | None = None
+    doubted: bool = False
+    """Whether doubt outlasted its grace and, when last looked at, was not yet over for `min_clear`."""
 
 
 def advance(  # noqa: PLR0913 - the three last are the circumstances of one look
@@ -171,7 +177,20 @@ def advance(  # noqa: PLR0913 - the three last are the circumstances of one look
     elif state in (State.INACTIVE, State.PENDING) and now.locked_until is not None and now.locked_until > at:
         # Doubt, or a switch, came in between: the lockout has run on beneath it.
         state = State.COOLDOWN
+    doubted = _doubted(before, now, timing, at)
+    if doubted and state in (State.INACTIVE, State.PENDING):
+        # Firing, or a lockout, stood in for doubt that is not over yet.
+        state = State.HELD
+    if doubted is not now.doubted:
+        now = replace(now, doubted=doubted)
     return now if state is before.state else replace(now, state=state, since=at)
+
+
+def _doubted(before: Standing, now: Standing, timing: Timing, at: int) -> bool:
+    """Return whether doubt outlasted its grace by `at` and has not been over for `min_clear` since."""
+    was = before.doubted and not _is_due(before, Timer.KNOWN, timing, at)
+    outlasted = was or any(_is_due(one, Timer.DOUBT, timing, at) for one in (before, now))
+    return outlasted and not _is_due(now, Timer.KNOWN, timing, at)
 
 
 def rearmed(before: Standing, timing: Timing, at: int) -> Standing:
@@ -255,6 +274,8 @@ def next_due(standing: Standing, timing: Timing, at: int) -> int | None:
     if timing.ttl and standing.true_until is not None and standing.state in _EPISODE_GRIPS:
         soonest = _sooner(soonest, standing.true_until + timing.ttl, at)
         soonest = _sooner(soonest, _doubt_due(standing, timing), at)
+        if standing.doubted:
+            soonest = _sooner(soonest, due_at(standing, Timer.KNOWN, timing), at)
     return soonest
 
 
@@ -293,5 +314,5 @@ def grip(standing: Standing, timing: Timing, at: int) -> Grip:
     ended = timing.ttl and standing.true_until is not None and standing.true_until + timing.ttl <= at
     if not ended:
         return held
-    due = _doubt_due(standing, timing)
-    return Grip.HELD if due is not None and due <= at else Grip.NONE
+    lasts = standing.doubted and not _is_due(standing, Timer.KNOWN, timing, at)
+    return Grip.HELD if lasts or _is_due(standing, Timer.DOUBT, timing, at) else Grip.NONE
