@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.cli import rules_diff, rules_mutate, rules_why_not
+from engine.cli import rules_diff, rules_docs, rules_mutate, rules_why_not
 from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
 from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
@@ -23,7 +23,7 @@ from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
 from engine.workbench.test import run_tests
 
-VERBS: tuple[Any, ...] = (rules_diff, rules_mutate, rules_why_not)
+VERBS: tuple[Any, ...] = (rules_diff, rules_docs, rules_mutate, rules_why_not)
 """Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
 
 
