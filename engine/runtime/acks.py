@@ -6,6 +6,7 @@ edit more, or another base, needs another one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -82,4 +83,7 @@ def acknowledged(acks: Acks, base: str, head: str) -> Ack | None:
 
 def entry(pair: str, by: str, reason: str, at: int) -> str:
     """Return the lines of YAML that acknowledge `pair`, to be pasted under `acks:`."""
-    return f'  - pair: "{pair}"\n    by: {by}\n    reason: {reason}\n    at: {format_second(at)}\n'
+    said = {"pair": pair, "by": by, "reason": reason, "at": format_second(at)}
+    # Quoted as JSON does, so that no word of a person and no date is taken for something else.
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in said.items()]
+    return "  - " + "    ".join(lines)

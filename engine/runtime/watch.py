@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from engine.ports.hints import Hints
+from engine.runtime.acks import ACKS
 from engine.runtime.config import wanted_files
-from engine.runtime.disk import fingerprint, fingerprint_of_texts, read_files, stamps
+from engine.runtime.disk import Wanted, fingerprint, fingerprint_of_texts, read_files, stamps
 from engine.runtime.git_lock import git_is_writing
 from engine.runtime.settings import ReloadSettings
 from engine.runtime.watch_places import watch_places
@@ -48,18 +49,18 @@ class RuleWatch:
     """
 
     def __init__(
-        self, root: Path, settings: ReloadSettings, *, hints: Hints | None = None, source: bytes | None = None,
-        look: Callable[[], str] | None = None,
+        self, root: Path, settings: ReloadSettings, *, hints: Hints | None = None, source: bytes | None = None
     ) -> None:
         """Take `source` (`Config.blobs.source`) as read already; None means what stands there when watching begins.
 
-        Without `hints` there is the comparison alone; `look` fingerprints the disk.
+        Without `hints` there is the comparison alone.
         """
         self._root = root
         self._settings = settings
         self._hints = hints
-        self._look = look or self._fingerprint
         self._judged = None if source is None else fingerprint_of_texts(json.loads(source)["files"])
+        self._leave = ""
+        """The fingerprint of the acknowledgements: a new one may let through what was refused before."""
         self._wake = asyncio.Event()
         self._asked: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,10 +88,10 @@ class RuleWatch:
             self._wake.clear()
             began = asyncio.get_running_loop().time()
             restless = await self._rest()
-            found = await asyncio.to_thread(self._look)
-            if found == self._judged and not self._asked:
+            found, leave = await asyncio.to_thread(self._look)
+            if (found, leave) == (self._judged, self._leave) and not self._asked:
                 continue
-            self._judged = found
+            self._judged, self._leave = found, leave
             asked, self._asked = tuple(self._asked), []
             # What was watched may have been deleted and made again under the same name.
             self._listen()
@@ -99,8 +100,9 @@ class RuleWatch:
         return None
 
     async def __aenter__(self) -> RuleWatch:
+        found, self._leave = await asyncio.to_thread(self._look)
         if self._judged is None:
-            self._judged = await asyncio.to_thread(self._look)
+            self._judged = found
         if self._settings.enabled:
             self._listen()
             # The first comparison comes once the listeners listen: what changed before them is seen by it.
@@ -118,8 +120,10 @@ class RuleWatch:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _fingerprint(self) -> str:
-        return fingerprint(read_files(wanted_files(self._root)))
+    def _look(self) -> tuple[str, str]:
+        """Return the fingerprints of what decides and of the acknowledgements, as they stand on the disk."""
+        leave = Wanted(files={ACKS: self._root / ACKS}, within=(self._root,))
+        return fingerprint(read_files(wanted_files(self._root))), fingerprint(read_files(leave))
 
     async def _rest(self) -> bool:
         """Wait until nothing changed for the time that was set; return whether patience ended before."""
@@ -140,7 +144,7 @@ class RuleWatch:
         """Compare the disk with what was read, over and over."""
         since_trouble = 0
         while not self._over.is_set():
-            if await asyncio.to_thread(self._look) != self._judged:
+            if await asyncio.to_thread(self._look) != (self._judged, self._leave):
                 self._wake.set()
             await asyncio.sleep(self._settings.poll / 1e9)
             since_trouble = since_trouble + 1 if self.trouble else 0

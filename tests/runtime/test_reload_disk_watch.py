@@ -154,6 +154,18 @@ def test_who_asks_is_answered_also_where_nothing_changed(root: Path, known: dict
     asyncio.run(play())
 
 
+def test_a_new_acknowledgement_is_a_reason_to_read_again(root: Path) -> None:
+    """What was refused for want of one may take over now, though none of the rules was touched."""
+    async def play() -> None:
+        async with RuleWatch(root, QUICK, hints=file_hints) as watch:
+            (root / "acks.yaml").write_text("version: 1\nacks: []\n")
+            assert await asyncio.wait_for(watch.settled(), 10) is not None
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(watch.settled(), 0.5)
+
+    asyncio.run(play())
+
+
 def test_files_are_given_time_to_come_to_rest_but_not_for_ever(root: Path) -> None:
     async def play() -> None:
         settings = replace(QUICK, quiesce=100 * MS, max_quiesce=400 * MS)
