@@ -17,7 +17,6 @@ import pytest
 
 from engine.model.codec import Data
 from engine.model.events import (
-    Command,
     HaltCommand,
     RearmCommand,
     ResumeCommand,
@@ -26,7 +25,15 @@ from engine.model.events import (
 )
 from engine.model.time import MINUTE
 from engine.runtime.control_client import ControlError, NoEngine, call
-from engine.runtime.control_protocol import LONGEST_REQUEST, VERBS, BadRequest, Request, read_request, to_command
+from engine.runtime.control_protocol import (
+    LONGEST_REQUEST,
+    VERBS,
+    BadRequest,
+    ReloadRequest,
+    Request,
+    read_request,
+    to_command,
+)
 from engine.runtime.control_server import IDLE_S, MOST_CLIENTS, ControlServer, user_name
 from engine.runtime.statedir import SOCKET, StateDir, StateError
 
@@ -37,10 +44,10 @@ class Engine:
     """A control server on a loop of its own; `seen` are the commands it was given."""
 
     def __init__(
-        self, path: Path, answer: Callable[[Command], Awaitable[Data]] | None = None, *, idle_s: float = IDLE_S
+        self, path: Path, answer: Callable[[Request], Awaitable[Data]] | None = None, *, idle_s: float = IDLE_S
     ) -> None:
         self._idle_s = idle_s
-        self.seen: list[Command] = []
+        self.seen: list[Request] = []
         self.path = path
         self._answer = answer
         self._ready = threading.Event()
@@ -102,7 +109,7 @@ def raw(path: Path, *parts: bytes, end: bool = False) -> list[Any]:
 
 def test_each_verb_becomes_its_command(engine: Engine) -> None:
     """The actor is the user at the other end, whatever the request says."""
-    asked: list[tuple[dict[str, Any], Command]] = [
+    asked: list[tuple[dict[str, Any], Request]] = [
         ({"verb": "halt"}, HaltCommand(actor=ME, reason="", source="socket")),
         ({"verb": "halt", "reason": "depeg, by hand"}, HaltCommand(actor=ME, reason="depeg, by hand", source="socket")),
         ({"verb": "resume"}, ResumeCommand(actor=ME)),
@@ -121,6 +128,8 @@ def test_each_verb_becomes_its_command(engine: Engine) -> None:
             SetFlagCommand(actor=ME, name="A_B", value=False, reason="", ttl=0),
         ),
         ({"verb": "flag unset", "name": "A_B"}, UnsetFlagCommand(actor=ME, name="A_B")),
+        ({"verb": "reload"}, ReloadRequest(actor=ME)),
+        ({"verb": "reload", "allow": "0123456789abcdef"}, ReloadRequest(actor=ME, allow="0123456789abcdef")),
     ]
     for request, command in asked:
         assert call(engine.path, request) == {"ok": True, "text": "done", "accepted": True}
@@ -219,7 +228,7 @@ def test_silent_clients_do_not_keep_others_out_for_long(engine: Engine) -> None:
 def test_an_engine_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
     """By the server for the client, and by the client for itself: and it says what halts without an answer."""
 
-    async def never(command: Command) -> Data:
+    async def never(command: Request) -> Data:
         await asyncio.sleep(60)
         return {}
 
