@@ -105,6 +105,7 @@ def _stretch(span: Stretch) -> Data:
         "begin": format_instant(span.begin), "end": format_instant(span.end), "length_s": _seconds(span.length),
         "way": span.way.value, "base": restraint_words(span.base) or "nothing",
         "head": restraint_words(span.head) or "nothing",
+        "base_because": list(span.base_because), "head_because": list(span.head_because),
     }
 
 

@@ -23,6 +23,10 @@ MOST_SCOPES = 1_000
 """Kinds of orders whose joined policy is compared; a change that names more is compared in the first of them."""
 
 
+_Held = tuple[Restraint, str]
+"""What is imposed, and because of what."""
+
+
 class Way(StrEnum):
     """How the head restrains, seen from the base."""
 
@@ -40,6 +44,9 @@ class Stretch:
     base: Restraint
     head: Restraint
     way: Way
+    base_because: tuple[str, ...] = ()
+    """What imposed it on the base's side at any instant of it: firing, held, latched, cooldown, denylist."""
+    head_because: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -73,39 +80,46 @@ def total(stretches: Iterable[Stretch], wanted: Way) -> int:
 def compare(base: Iterable[Grip], head: Iterable[Grip], begin: int, end: int) -> tuple[Stretch, ...]:
     """Return where the joins of `base` and of `head` differ within [begin, end), in order, none touching its like."""
     found: list[Stretch] = []
-    sides = (Counter[Restraint](), Counter[Restraint]())
+    sides = (Counter[_Held](), Counter[_Held]())
     since = begin
     for at, edges in groupby(sorted(_edges(base, head, begin, end), key=itemgetter(0)), key=itemgetter(0)):
         _note(found, since, at, sides)
         since = at
-        for _, side, change, restraint in edges:
-            sides[side][restraint] += change
+        for _, side, change, held in edges:
+            sides[side][held] += change
     _note(found, since, end, sides)
     return tuple(found)
 
 
 def _edges(
     base: Iterable[Grip], head: Iterable[Grip], begin: int, end: int
-) -> Iterator[tuple[int, int, int, Restraint]]:
+) -> Iterator[tuple[int, int, int, _Held]]:
     for side, grips in enumerate((base, head)):
         for grip in grips:
             first, last = max(grip.begin, begin), min(grip.end, end)
             if first < last and grip.restraint != NONE:
-                yield first, side, 1, grip.restraint
-                yield last, side, -1, grip.restraint
+                yield first, side, 1, (grip.restraint, grip.because)
+                yield last, side, -1, (grip.restraint, grip.because)
 
 
-def _note(found: list[Stretch], begin: int, end: int, sides: Sequence[Counter[Restraint]]) -> None:
+def _note(found: list[Stretch], begin: int, end: int, sides: Sequence[Counter[_Held]]) -> None:
     if begin >= end:
         return
-    base, head = (_join(frozenset(one for one, count in side.items() if count)) for side in sides)
+    held = [frozenset(one for one, count in side.items() if count) for side in sides]
+    base, head = (_join(frozenset(restraint for restraint, _ in side)) for side in held)
     differs = way(base, head)
     if differs is None:
         return
+    because = [{word for _, word in side} for side in held]
     last = found[-1] if found else None
     if last is not None and last.end == begin and (last.base, last.head) == (base, head):
-        begin = found.pop().begin
-    found.append(Stretch(begin=begin, end=end, base=base, head=head, way=differs))
+        found.pop()
+        begin = last.begin
+        because = [because[0] | set(last.base_because), because[1] | set(last.head_because)]
+    found.append(Stretch(
+        begin=begin, end=end, base=base, head=head, way=differs,
+        base_because=tuple(sorted(because[0])), head_because=tuple(sorted(because[1])),
+    ))
 
 
 @cache

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from shlex import quote
 
+from engine.model.restraints import Restraint
 from engine.model.time import DAY, MS, SECOND, format_duration, format_instant, format_second
 from engine.ruleset.words import inputs_text, printable, restraint_words
 from engine.workbench.diff_coverage import Coverage
@@ -93,8 +94,12 @@ def length(ns: int) -> str:
 
 
 def restrained(span: Stretch) -> str:
-    """Return what a stretch changes: `level halted -> nothing`."""
-    return f"{restraint_words(span.base) or NOTHING} -> {restraint_words(span.head) or NOTHING}"
+    """Return what a stretch changes: `level halted (firing, latched) -> nothing`."""
+    return f"{_imposed(span.base, span.base_because)} -> {_imposed(span.head, span.head_because)}"
+
+
+def _imposed(restraint: Restraint, because: Sequence[str]) -> str:
+    return f"{restraint_words(restraint)} ({', '.join(because)})" if because else NOTHING
 
 
 def minutes_words(rule: RuleDiff) -> str:
