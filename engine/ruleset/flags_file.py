@@ -11,7 +11,7 @@ from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
 from engine.ruleset.silences import Hush, hushes, read_silences
-from engine.ruleset.source import read_yaml
+from engine.ruleset.source import read_yaml, walk
 
 SCHEMA = "flags.schema.json"
 _UNITS = {FlagKind.BOOL: Unit.BOOL, FlagKind.WORD: Unit.ENUM}
@@ -58,7 +58,7 @@ def load_flag_specs(node: Node) -> FlagFile:
             ))
             continue
         seen[name.text] = name.line
-        if not broken & _lines(item):
+        if not broken & _lines(item) and not any(one.kind == "broken" for one in walk(item)):
             _take(item, name.text, read)
         read_silences(item.get("lint"), read.findings)
     read.hushes = hushes(flags.items if flags is not None else ())

@@ -21,6 +21,8 @@ _ESCAPES = {
 }
 _HEX = {"x": 2, "u": 4, "U": 8}
 _DEEPEST_INDENT = 100
+_LONGEST = 20_000
+"""Characters of a scalar in which places are told apart: no expression is a tenth as long."""
 
 
 def spots_of(value: str, raw: str, start: Spot, style: str) -> tuple[Spot, ...] | None:
@@ -28,9 +30,11 @@ def spots_of(value: str, raw: str, start: Spot, style: str) -> tuple[Spot, ...] 
 
     `raw` is the scalar as it stands in the file, quotes and block header included, from `start`.
     """
+    if len(raw) > _LONGEST:
+        return None
     if style in ("|", ">"):
         lines = raw.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        for indent in range(_DEEPEST_INDENT):
+        for indent in _indents(lines, value):
             found = _matching(value, _block(lines, start[0], indent, style))
             if found is not None:
                 return found
@@ -39,6 +43,16 @@ def spots_of(value: str, raw: str, start: Spot, style: str) -> tuple[Spot, ...] 
     if style in ("'", '"'):
         chars = chars[1:-1]
     return _matching(value, _unfold(chars, style))
+
+
+def _indents(lines: list[str], value: str) -> Iterator[int]:
+    """Yield by how much a block may be indented, the likeliest first: what its first line has more than its text."""
+    first = next((line for line in lines[1:] if line.strip(" ")), "")
+    text = next((line for line in value.split("\n") if line.strip(" ")), "")
+    likely = (len(first) - len(first.lstrip(" "))) - (len(text) - len(text.lstrip(" ")))
+    if 0 <= likely < _DEEPEST_INDENT:
+        yield likely
+    yield from (indent for indent in range(_DEEPEST_INDENT) if indent != likely)
 
 
 def _matching(value: str, placed: Placed) -> tuple[Spot, ...] | None:

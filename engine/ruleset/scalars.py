@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.nodes import Node
@@ -26,6 +27,8 @@ _GROUPED = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?", re.DOTALL)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_MOST_KNOWN = 4096
+"""Words that are remembered: files say the same few hundred again and again."""
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f\ud800-\udfff]"
@@ -53,12 +56,13 @@ def resolve(node: Node, findings: list[Finding], *, is_key: bool, tagged: bool) 
         if node.style == '"':
             _check_escapes(node, findings)
         return
-    _note_comment(node)
     text = node.text
     trap = _trap(text)
     if is_key:
         _resolve_key(node, findings, is_trap=trap is not None)
-    elif trap is not None:
+        return
+    _note_comment(node)
+    if trap is not None:
         findings.append(node.finding(*trap))
     elif text in _NULL:
         node.kind = "null"
@@ -82,12 +86,19 @@ def _resolve_key(node: Node, findings: list[Finding], *, is_trap: bool) -> None:
         findings.append(
             node.finding("yaml-merge", "the merge key << copies keys that are not seen here", "write the keys out"),
         )
-    elif is_trap or text in _NULL or text in _BOOL or _FLOAT.fullmatch(text):
+    elif is_trap or _is_no_text(text):
         node.kind = "broken"
         shown = quoted(text) if text else "nothing"
         findings.append(node.finding("yaml-key", f"{shown} is not text, and keys are", f'quote it: "{text}"'))
 
 
+@lru_cache(maxsize=_MOST_KNOWN)
+def _is_no_text(text: str) -> bool:
+    """Whether YAML makes something else than text of an unquoted word."""
+    return text in _NULL or text in _BOOL or _FLOAT.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
 def _trap(text: str) -> tuple[str, str, str] | None:
     """Return (code, message, fix) for a plain scalar that must not be guessed at."""
     if text[:1] not in _SIGNS_OF_A_NUMBER and len(text) > _LONGEST_YES:

@@ -10,21 +10,25 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
 
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.nodes import Node
 from engine.ruleset.scalars import quoted
 from engine.ruleset.suggest import fix_for
+from engine.ruleset.validation import Schema
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 """The schemas stand beside the program, not inside a package: editors point at them from the files they check."""
 
+MOST_ERRORS = 300
+"""What one file may be told of its form: more than three times what is listed, and then looking ends."""
+_SHIPPED: dict[int, Schema] = {}
+"""Those that `shipped_schema` keeps for good, by their identity."""
 _TYPES = {
     "object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
     "boolean": "true or false", "null": "nothing",
@@ -35,18 +39,25 @@ _TYPES = {
 def shipped_schema(name: str) -> Mapping[str, Any]:
     """Return a schema that comes with the engine, by its file name. It is part of the program, so it is read once."""
     found: Mapping[str, Any] = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+    _SHIPPED[id(found)] = Schema(found)
     return found
 
 
 def check_schema(node: Node, schema: Mapping[str, Any], findings: list[Finding]) -> None:
     """Add a finding for each way in which `node` is not what `schema` (Draft 2020-12) wants, at its place."""
     seen: set[tuple[int, int, str]] = set()
-    for error in _Validator(schema).iter_errors(node.plain()):
+    for error in islice(_ready(schema).errors(node.plain()), MOST_ERRORS):
         for finding in _findings(node, error):
             key = (finding.line, finding.column, finding.message)
             if key not in seen:
                 seen.add(key)
                 findings.append(finding)
+
+
+def _ready(schema: Mapping[str, Any]) -> Schema:
+    """Return the schema made ready; those that come with the engine are made so once."""
+    known = _SHIPPED.get(id(schema))
+    return known if known is not None else Schema(schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +72,6 @@ class _Refusal:
     @property
     def about(self) -> str:
         return str(self.schema.get("x-fix") or self.schema.get("description") or "see the schema")
-
-
-def _unique(_: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """The library's own check compares every pair where items do not sort: a file could make it take hours."""
-    if wanted and isinstance(instance, list):
-        spelled = {json.dumps(item, sort_keys=True) for item in instance}
-        if len(spelled) < len(instance):
-            yield ValidationError("has non-unique elements")
-
-
-_extend: Any = extend
-_Validator: Any = _extend(Draft202012Validator, {"uniqueItems": _unique})
 
 
 def _findings(root: Node, error: ValidationError) -> Iterator[Finding]:

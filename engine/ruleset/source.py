@@ -29,6 +29,10 @@ BAD_CHARACTER = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_NODE_EVENTS = frozenset({yaml.ScalarEvent, yaml.AliasEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent})
+_NO_ENTRIES: dict[str, tuple[Node, Node]] = {}
+_NO_ITEMS: list[Node] = []
+"""What every scalar has of these: nothing is ever added to them."""
 _DIRECTIVE = re.compile(r"\A(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*(%[^\r\n]*)")
 
 
@@ -150,12 +154,12 @@ class _Builder:
 
     def take(self, event: Any) -> bool:
         """Take one event of PyYAML; False when the rest of the file must not be read."""
-        if isinstance(event, yaml.DocumentStartEvent):
-            return self._document(event)
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self._open.pop()
-            return True
-        if not isinstance(event, yaml.NodeEvent):
+        kind = type(event)
+        if kind not in _NODE_EVENTS:
+            if kind is yaml.DocumentStartEvent:
+                return self._document(event)
+            if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self._open.pop()
             return True
         self._nodes += 1
         if self._nodes > MOST_NODES:
@@ -182,12 +186,23 @@ class _Builder:
     def _node(self, event: Any) -> bool:
         if event.anchor is not None and not isinstance(event, yaml.AliasEvent):
             self._say(event, "yaml-anchor", f"the anchor &{event.anchor} has no use here", "remove it")
-        if getattr(event, "tag", None) is not None:
+        tag = None if type(event) is yaml.AliasEvent else event.tag
+        if tag is not None:
             self._say(
-                event, "yaml-tag", f"the tag {event.tag} would change the type of what follows",
+                event, "yaml-tag", f"the tag {tag} would change the type of what follows",
                 "remove the tag; quote the value if it is text",
             )
         mark = event.start_mark
+        if type(event) is yaml.ScalarEvent:
+            node = Node(
+                kind="broken", source=self._source, line=mark.line + 1, col=mark.column + 1, index=mark.index,
+                end=event.end_mark.index, text=event.value, style=event.style or "", entries=_NO_ENTRIES,
+                items=_NO_ITEMS,
+            )
+            is_key = bool(self._open) and self._open[-1][0].kind == "map" and self._open[-1][1] is None
+            scalars.resolve(node, self._findings, is_key=is_key, tagged=tag is not None)
+            self._attach(node)
+            return True
         node = Node(
             kind="broken", source=self._source, line=mark.line + 1, col=mark.column + 1, index=mark.index,
             end=event.end_mark.index,
@@ -198,10 +213,6 @@ class _Builder:
                 "write the value here, where it is read",
             )
             node.text = f"*{event.anchor}"
-        elif isinstance(event, yaml.ScalarEvent):
-            node.text, node.style = event.value, event.style or ""
-            is_key = bool(self._open) and self._open[-1][0].kind == "map" and self._open[-1][1] is None
-            scalars.resolve(node, self._findings, is_key=is_key, tagged=event.tag is not None)
         else:
             node.kind = "map" if isinstance(event, yaml.MappingStartEvent) else "seq"
         self._attach(node)
