@@ -100,7 +100,7 @@ def _born(old: Side, new: Side) -> Judged:
     if new.spec.kind is RuleKind.MAKER_GATE:
         return Direction.INCOMPARABLE, "other signals make its instances, and an order without one is not granted"
     plain = all(ref.reads == "value" for ref in old.inputs())
-    if plain and old.sources <= new.sources:
+    if plain and old.sources <= new.sources and new.spec.on_unknown is not OnUnknown.IGNORE:
         return Direction.NEUTRAL, "more signals make its instances; until it knows what it read before it is in doubt"
     return Direction.INCOMPARABLE, "other signals make its instances; until there is one an order counts as in doubt"
 
