@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.cli import rules_diff, rules_docs, rules_mutate, rules_why_not
+from engine.cli import rules_diff, rules_docs, rules_mutate, rules_replay, rules_why_not
 from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
 from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
@@ -18,12 +18,13 @@ from engine.cli.tracing import trace_lines
 from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, settle
 from engine.ruleset.loader import RuleLoader
 from engine.ruleset.test_demands import demand_tests
-from engine.runtime.config import Config, load_config
+from engine.runtime.config import Config
+from engine.runtime.rules_config import rules_config
 from engine.workbench.evaluate_snapshot import evaluate_moment
 from engine.workbench.snapshot_file import read_moment
 from engine.workbench.test import run_tests
 
-VERBS: tuple[Any, ...] = (rules_diff, rules_docs, rules_mutate, rules_why_not)
+VERBS: tuple[Any, ...] = (rules_diff, rules_docs, rules_mutate, rules_replay, rules_why_not)
 """Modules of further verbs: `add_verb(verbs)` adds a parser whose default `verb` is what does it."""
 
 
@@ -46,9 +47,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what `args` asks and return the exit code."""
     if "verb" in args:
         return int(args.verb(args))
-    # Never the environment's flags: a check that passes here must pass on every machine.
     named = [Path(path) for path in args.paths] or None
-    config = load_config(home(), {}, rules=named, loader=RuleLoader(today=datetime.now(UTC).date()))
+    config = rules_config(home(), rules=named, loader=RuleLoader(today=datetime.now(UTC).date()))
     if args.rules_verb == "check":
         return _check(config, args)
     if not config.usable:

@@ -7,13 +7,14 @@ its recorded snapshot told is the history; what it decided is what a replay must
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from hypothesis import strategies as st
 
 from engine.core.build import build_state
+from engine.core.state import State
 from engine.core.step import step, wake
 from engine.model.effects import Effect
 from engine.model.events import Event, Input, RearmCommand, SetFlagCommand, StopCommand, UnsetFlagCommand
@@ -154,6 +155,8 @@ class Lived:
 
     history: TapeHistory
     effects: Sequence[Effect]
+    restrained: Mapping[int, Mapping[str, Restraint]] = field(default_factory=dict)
+    """What each instance imposed after everything at an instant (ns), its latches included."""
 
 
 def live(ruling: Ruling, story: Sequence[Happening], *, has_rearms: bool = True) -> Lived:
@@ -167,17 +170,26 @@ def live(ruling: Ruling, story: Sequence[Happening], *, has_rearms: bool = True)
 
     state = build_state(ruling, PRODUCERS, account="main", floor=NONE, at=BEGIN, fresh=fresh)
     effects: list[Effect] = []
-    at, seq = BEGIN, 0
-    for wait, event in ((0, START), *story, (60 * SECOND, StopCommand(actor="engine", reason="over"))):
+    restrained: dict[int, Mapping[str, Restraint]] = {}
+    at, over = BEGIN, StopCommand(actor="engine", reason="over")
+    for seq, (wait, event) in enumerate(((0, START), *story, (60 * SECOND, over)), start=1):
         at += wait
         while state.wake_at is not None and state.wake_at < at:
             effects += wake(state, max(state.wake_at, state.at)).effects
-        seq += 1
+            restrained[state.at] = _imposed(state)
         effects += step(state, Input(seq, at, event)).effects
+        restrained[at] = _imposed(state)
     state.snapshot.note(at, MarkKind.END, {})
     header = HistoryHeader(
         name="story", first_at=BEGIN, last_at=at, producers=PRODUCERS, complete=tuple(sorted(complete)), decimated=(),
         catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest, has_rearms=has_rearms,
         signals=tuple(ruling.catalogue.specs.values()),
     )
-    return Lived(TapeHistory(header, kept), effects)
+    return Lived(TapeHistory(header, kept), effects, restrained)
+
+
+def _imposed(state: State) -> dict[str, Restraint]:
+    found: dict[str, Restraint] = {}
+    for one in state.book.restraints():
+        found[one.instance] = found.get(one.instance, NONE).join(one.restraint)
+    return found

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 
 import pytest
 from hypothesis import given, note, settings
 
 from engine.model.effects import Effect, LatchCleared, LatchSet, RuleMoved
-from engine.model.history import HistoryHeader, Mark, MarkKind, Record, Row
-from engine.model.restraints import Level, Restraint
-from engine.model.samples import SignalKind, Status
-from engine.model.time import HOUR, MINUTE, SECOND, format_second
-from engine.runtime.history import TapeHistory, tape_history
-from engine.workbench.replay import Exercise, ReplayOptions, exercise, replay
+from engine.model.history import Mark, MarkKind, Row
+from engine.model.restraints import NONE, Restraint
+from engine.model.samples import Status
+from engine.ruleset.ruling import Ruling
+from engine.runtime.history import tape_history
+from engine.workbench.replay import ReplayOptions, replay
 from engine.workbench.timeline import Timeline
 from tests.core.kit import config, demo
 from tests.workbench import story
@@ -68,6 +67,16 @@ def opened(timeline: Timeline) -> list[tuple[str, int, int]]:
     return sorted((life.instance, one.number, one.begin) for life in lives for one in life.episodes)
 
 
+def imposed(timeline: Timeline, at: int) -> dict[str, Restraint]:
+    """Return what each instance that is enforced imposed at `at`, its latches included."""
+    found: dict[str, Restraint] = {}
+    for name, life in timeline.instances.items():
+        for grip in life.grips:
+            if grip.begin <= at < grip.end and not life.shadow:
+                found[name] = found.get(name, NONE).join(grip.restraint)
+    return found
+
+
 @cache
 def demo_lived() -> Lived:
     """Return the history of the demo tape and what was decided on it."""
@@ -99,13 +108,15 @@ def test_any_story_replayed_is_what_was_lived() -> None:
 
     @settings(max_examples=150)
     @given(story.rulings(), story.happenings)
-    def law(ruling: story.Ruling, happenings: list[story.Happening]) -> None:
+    def law(ruling: Ruling, happenings: list[story.Happening]) -> None:
         lived = story.live(ruling, happenings)
         effects, timeline = list(lived.effects), replay(ruling, lived.history, options=AS_RECORDED)
         note(str([(spec.id, spec.expr.text) for spec in ruling.rules.rules]))
         assert replayed(timeline) == moved(effects)
         assert opened(timeline) == episodes(effects)
         assert timeline.open_latches == latched(effects)
+        for at, live in lived.restrained.items():
+            assert imposed(timeline, at) == live, at
         tally.update(one.after for one in effects if isinstance(one, RuleMoved))
         tally.update(type(one).__name__ for one in effects)
         tally.update(one.kind.value for one in lived.history.kept if isinstance(one, Mark))
