@@ -10,8 +10,8 @@ from typing import Any
 from engine.cli.shared import CHECK_FAILED, FINE, Failure, add_shared, home, print_json
 from engine.ruleset.diagnostics import Finding, Severity, format_text, to_json
 from engine.ruleset.ruling import Ruling
-from engine.runtime.config import load_config
 from engine.runtime.configured import ConfigError
+from engine.runtime.rules_config import rules_config
 from engine.workbench.docs import reference
 from engine.workbench.runbook import check_runbook
 
@@ -32,8 +32,7 @@ def add_verb(verbs: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     root = home()
-    # Never the environment's flags: a page that is right here must be right on every machine.
-    config = load_config(root, {})
+    config = rules_config(root)
     if not config.usable:
         raise ConfigError(config.findings)
     ruling = config.ruling()

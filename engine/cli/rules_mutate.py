@@ -14,7 +14,7 @@ from engine.cli.shared import CHECK_FAILED, FINE, INVALID, Failure, add_shared, 
 from engine.cli.text import Paint, colour_wanted, columns
 from engine.ruleset.diagnostics import format_text, to_json
 from engine.ruleset.suggest import fix_for
-from engine.runtime.config import load_config
+from engine.runtime.rules_config import rules_config
 from engine.workbench.mutate import Outcome, Verdict
 from engine.workbench.mutate_run import MOST_EQUIVALENT_PCT, MutationReport, RuleReport, mutate
 from engine.workbench.test_checks import when
@@ -41,7 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise Failure(f"--workers {args.workers} would do nothing", "give 1 or more")
     # Never the environment's flags, as in `rules test`.
-    config = load_config(home(), {}, rules=[Path(path) for path in args.paths] or None)
+    config = rules_config(home(), rules=[Path(path) for path in args.paths] or None)
     if not config.usable or config.rules is None or config.catalogue is None:
         if args.format == "json":
             for finding in to_json(config.findings):

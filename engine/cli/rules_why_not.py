@@ -14,9 +14,9 @@ from engine.cli.text import columns, instant, span
 from engine.cli.tracing import timer_lines
 from engine.core.state import State
 from engine.ruleset.suggest import fix_for
-from engine.runtime.config import load_config
 from engine.runtime.configured import ConfigError
 from engine.runtime.offline import last_state
+from engine.runtime.rules_config import rules_config
 from engine.runtime.wiring_journal import read_journal
 from engine.signals.catalogue import Catalogue
 from engine.workbench.evaluate_snapshot import moment_book
@@ -66,7 +66,7 @@ def _unknown(scene: Scene, rule: str, what: str) -> None:
 
 
 def _of_snapshot(name: str) -> Scene:
-    config = load_config(home(), {})
+    config = rules_config(home())
     if not config.usable or config.catalogue is None or config.rules is None:
         raise ConfigError(config.findings)
     moment, findings = read_moment(read_snapshot(name), name, config.catalogue, config.flag_specs)
