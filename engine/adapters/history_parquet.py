@@ -51,6 +51,23 @@ class ParquetHistory:
             for _, record in heapq.merge(self._numbered_rows(), self._numbered_marks(), key=_number):
                 yield record
 
+    def count(self, end: int | None) -> int:
+        """Return how many records there are before `end` (ns), None for all."""
+        found = before = 0
+        for flush in self._flushes:
+            if end is None or flush.last_at < end:
+                found += flush.records - before
+            elif flush.first_at < end:
+                names = [*(file.name for file in flush.files), *([flush.marks[0]] if flush.marks else [])]
+                with form.said_plainly(self._root):
+                    found += sum(
+                        self._connection.execute(
+                            "select count(*) from read_parquet(?) where at_ns < ?", [str(self._root / name), end],
+                        ).fetchone()[0] for name in names
+                    )
+            before = flush.records
+        return found
+
     def days(self) -> tuple[int, ...]:
         """Return the beginnings (ns) of the UTC days in which there are rows, in order."""
         return tuple(sorted(self._days))

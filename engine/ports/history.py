@@ -80,6 +80,9 @@ class SeriesColumn:
 class ColumnarHistory(History, Protocol):
     """Recorded history that can also be read a series and a stretch at a time."""
 
+    def count(self, end: int | None) -> int:
+        """Return how many records there are before `end` (ns), None for all."""
+
     def days(self) -> tuple[int, ...]:
         """Return the beginnings (ns) of the UTC days in which there are rows, in order."""
 

@@ -75,6 +75,11 @@ class _Binder(ast.NodeTransformer):
             seconds = ast.literal_eval(node.args[1])
             self.held.append(HeldRef(condition=expression(ast.unparse(node.args[0])), duration=int(seconds * SECOND)))
             return ast.Name(f"h{len(self.held) - 1}", ast.Load())
+        if name == "quantile_over":
+            assert isinstance(node.args[1], ast.Name)
+            span = int(ast.literal_eval(node.args[2]) * SECOND)
+            quantile = float(ast.literal_eval(node.args[0]))
+            return self._input(InputRef(reads=name, signal=node.args[1].id, window=span, quantile=quantile))
         if name in (*WINDOWS, "age", "absent", "fresh"):
             assert isinstance(node.args[0], ast.Name)
             labels = tuple((str(word.arg), str(ast.literal_eval(word.value))) for word in node.keywords)

@@ -1,0 +1,232 @@
+"""What a fast replay sets out to do: which instances there will be, since when, and what each reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from engine.model.history import HistoryHeader, Mark, MarkKind, Row
+from engine.model.samples import SignalKind, Status, Unit
+from engine.model.time import DAY
+from engine.ports.history import ColumnarHistory, SeriesName
+from engine.ruleset.compiled import CompiledRule
+from engine.ruleset.evaluate import INSTANCE_CAP
+from engine.ruleset.reading import signals_of
+from engine.ruleset.ruling import Ruling
+from engine.ruleset.spec import Enforcement, RuleKind, RuleSpec
+from engine.signals.catalogue import unwired_signals
+from engine.workbench.fast_inputs import ALWAYS, Beside, Birth, Bound, Read, beside
+from engine.workbench.fast_kleene import Unvectorised
+from engine.workbench.fast_play import Cast
+from engine.workbench.fast_thin import Wanted, questions
+from engine.workbench.replay import ReplayOptions
+
+_STEERING = frozenset({MarkKind.FLAG, MarkKind.BOUNDARY, MarkKind.REARM})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a worker needs beside the history. Rules are by their places in `ruling`."""
+
+    ruling: Ruling
+    """Of the rules that are replayed fast alone."""
+    wanted: tuple[Wanted, ...]
+    groups: tuple[tuple[int, ...], ...]
+    """Places in `wanted` of instances that read the same series."""
+    stretches: tuple[tuple[int, int], ...]
+    """[begin, end) in ns, each of one UTC day at most, in order."""
+    around: Beside
+    read: Read
+    heard: Mapping[int, Row]
+    """Place in `wanted` -> the row that the instance came up with."""
+    cast: Cast
+    exact: Mapping[str, str]
+    """Rule id -> why it is replayed step by step."""
+
+
+def plan(
+    ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, left_out: Collection[str]
+) -> Plan:
+    """Return how `ruling` is replayed over `history`, but for the rules `left_out`."""
+    header = history.header
+    marks = [mark for mark in history.marks() if options.end is None or mark.at < options.end]
+    flags = {str(mark.data["name"]) for mark in marks if mark.kind is MarkKind.FLAG}
+    rules = [
+        rule for rule in ruling.rules.rules if rule.id not in left_out and rule.kind is not RuleKind.ENTRY
+        and rule.enforcement is not Enforcement.OFF
+    ]
+    series = [one for one in history.series() if not _elsewhere(one, ruling, options.symbols)]
+    heard = _Heard(history, series)
+    exact: dict[str, str] = {}
+    fast: list[RuleSpec] = []
+    wanted: list[Wanted] = []
+    everyone: list[Wanted] = []
+    rows: dict[int, Row] = {}
+    unwired = unwired_signals(ruling.catalogue, header.producers)
+    for rule in rules:
+        compiled = CompiledRule(rule, ruling.catalogue, unwired)
+        why = _unfit(compiled, ruling, flags)
+        found = _instances(compiled, series, heard, options.end)
+        if len(found) > INSTANCE_CAP:
+            why = f"more than {INSTANCE_CAP:,} instances"
+        instances = [(row, _wanted(len(fast), compiled, labels, row)) for labels, row in sorted(found.items())]
+        everyone += [one for _, one in instances]
+        if why:
+            exact[rule.id] = why
+            continue
+        for row, one in instances:
+            if row is not None:
+                rows[len(wanted)] = row
+            wanted.append(one)
+        fast.append(rule)
+    return Plan(
+        ruling=replace(ruling, rules=replace(ruling.rules, rules=tuple(fast))), wanted=tuple(wanted),
+        groups=_groups(wanted, fast), stretches=_stretches(header, series, options), around=beside(iter(marks)),
+        read=Read(_births(everyone), _events(series, ruling, rules)), heard=rows, exact=exact,
+        cast=Cast(header=header, options=options, marks=_steering(marks), words=_words(ruling)),
+    )
+
+
+def _events(
+    series: Iterable[SeriesName], ruling: Ruling, rules: Iterable[RuleSpec]
+) -> dict[str, tuple[SeriesName, ...]]:
+    specs = ruling.catalogue.specs
+    read = {name for rule in rules for name in signals_of(rule.expr, rule.clear_expr)}
+    found: dict[str, tuple[SeriesName, ...]] = {}
+    for one in series:
+        spec = specs[one.signal]
+        if spec.kind is SignalKind.EVENT and one.signal in read:
+            found[spec.producer] = (*found.get(spec.producer, ()), one)
+    return found
+
+
+def _elsewhere(one: SeriesName, ruling: Ruling, symbols: frozenset[str]) -> bool:
+    """Whether nobody will hear the series: no such signal, or another symbol."""
+    spec = ruling.catalogue.get(one.signal)
+    if spec is None or spec.order_scope or len(spec.labels) != len(one.labels):
+        return True
+    return bool(symbols) and "symbol" in spec.labels and one.labels[spec.labels.index("symbol")] not in symbols
+
+
+def _unfit(compiled: CompiledRule, ruling: Ruling, flags: Collection[str]) -> str:
+    """Return why a rule cannot be replayed by columns, or an empty string."""
+    turned = sorted(compiled.program.flags & set(flags))
+    if turned:
+        return f"{', '.join(turned)} changes within the history"
+    try:
+        questions(compiled, ruling.catalogue, ruling.flag_values())
+    except Unvectorised as error:
+        return str(error)
+    return ""
+
+
+class _Heard:
+    """When each series was first heard: with which row."""
+
+    def __init__(self, history: ColumnarHistory, series: Iterable[SeriesName]) -> None:
+        self._history = history
+        self._firsts: dict[SeriesName, Row | None] = {}
+        self._days = history.days()
+
+    def first(self, one: SeriesName, kind: SignalKind) -> Row | None:
+        """Return the first row that shows the labels, or None: a row of doubt shows them where it was a sample."""
+        if one not in self._firsts:
+            self._firsts[one] = self._find(one, kind)
+        return self._firsts[one]
+
+    def _find(self, one: SeriesName, kind: SignalKind) -> Row | None:
+        first = one.first_at
+        spans = [(first, first + 1), (first + 1, first - first % DAY + DAY)]
+        spans += [(day, day + DAY) for day in self._days if day > first]
+        for begin, end in spans:
+            column = self._history.column(one.signal, one.labels, begin, end)
+            for place in range(len(column)):
+                status = int(column.status[place])
+                if status and status != Status.INVALID and kind is not SignalKind.EVENT:
+                    continue
+                number = float(column.value[place])
+                value = column.words[int(number)] if column.words else bool(number) if column.switch else number
+                at, batch = int(column.at[place]), int(column.batch[place])
+                return Row(at, batch, one.signal, one.labels, value, status, int(column.event_at[place]))
+        return None
+
+
+def _instances(
+    compiled: CompiledRule, series: Iterable[SeriesName], heard: _Heard, end: int | None
+) -> dict[tuple[str, ...], Row | None]:
+    """Return the labels of every instance, with the row it comes up with; None where it is there from the start."""
+    if not compiled.spec.by:
+        return {(): None}
+    found: dict[tuple[str, ...], Row | None] = {}
+    for one in series:
+        labels = compiled.project(one.signal, one.labels)
+        if labels is None:
+            continue
+        row = heard.first(one, compiled.catalogue.specs[one.signal].kind)
+        if row is None or (end is not None and row.at >= end):
+            continue
+        known = found.get(labels)
+        if known is None or row.batch < known.batch:
+            found[labels] = row
+    return found
+
+
+def _wanted(rule: int, compiled: CompiledRule, labels: tuple[str, ...], row: Row | None) -> Wanted:
+    known = dict(zip(compiled.spec.by, labels, strict=True))
+    inputs: list[Bound] = []
+    for ref in compiled.program.refs:
+        bound = compiled.bound_labels(ref, known)
+        if bound is None:
+            raise ValueError(f"{compiled.spec.id} does not bind every label of {ref.signal}")
+        inputs.append((ref, bound))
+    return Wanted(rule=rule, labels=labels, inputs=tuple(inputs), birth=ALWAYS if row is None else (row.at, row.batch))
+
+
+def _births(wanted: Iterable[Wanted]) -> dict[Bound, Birth]:
+    """Return since when each input is kept. Windows of one span over one series are one window, whoever reads it."""
+    shared: dict[tuple[str, tuple[str, ...], int, bool], Birth] = {}
+
+    def window(bound: Bound) -> tuple[str, tuple[str, ...], int, bool]:
+        ref, labels = bound
+        return (ref.signal, labels, ref.window, ref.reads in ("increase_over", "rate_over"))
+
+    for one in wanted:
+        for bound in one.inputs:
+            key = window(bound)
+            shared[key] = min(shared.get(key, one.birth), one.birth, key=lambda birth: birth[1])
+    return {bound: shared[window(bound)] for one in wanted for bound in one.inputs}
+
+
+def _groups(wanted: list[Wanted], rules: list[RuleSpec]) -> tuple[tuple[int, ...], ...]:
+    """Return instances by what they are of: those of one symbol read the same series."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for place, one in enumerate(wanted):
+        by = rules[one.rule].by
+        key = (one.labels[by.index("symbol")],) if "symbol" in by else one.labels
+        found.setdefault(key, []).append(place)
+    return tuple(tuple(places) for _, places in sorted(found.items()))
+
+
+def _stretches(
+    header: HistoryHeader, series: Iterable[SeriesName], options: ReplayOptions
+) -> tuple[tuple[int, int], ...]:
+    begin = min([header.first_at, *(one.first_at for one in series)])
+    end = header.last_at + 1 if options.end is None else min(options.end, header.last_at + 1)
+    edges = [begin, *range(begin - begin % DAY + DAY, max(end, begin + 1), DAY), max(end, begin + 1)]
+    return tuple(pairwise(edges))
+
+
+def _steering(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Return the marks that move latches and flags, and the wake-ups they came with."""
+    marks = list(marks)
+    batches = {mark.batch for mark in marks if mark.kind in _STEERING}
+    return tuple(
+        mark for mark in marks if mark.kind in _STEERING or (mark.kind is MarkKind.WOKEN and mark.batch in batches)
+    )
+
+
+def _words(ruling: Ruling) -> tuple[str, ...]:
+    """Return every word of every enum: its place is its code."""
+    specs = ruling.catalogue.specs.values()
+    return tuple(sorted({word for spec in specs if spec.unit is Unit.ENUM for word in spec.values}))

@@ -1,0 +1,179 @@
+"""History thinned to what matters to one instance: the points at which something it asks has another answer.
+
+Asked are the parts of its conditions that hold no `held(...)`, and whether each input is
+believed. Between two points all of these answer alike, whatever the inputs do, so the
+rule stands where it stood, and time alone moves it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.model.flags import FlagValue
+from engine.model.samples import Unit
+from engine.ruleset.compiled import CompiledRule
+from engine.ruleset.intervals import Interval, input_interval
+from engine.ruleset.program import Condition
+from engine.signals.catalogue import Catalogue
+from engine.workbench.fast_arrays import Array, numpy
+from engine.workbench.fast_inputs import ALWAYS, Birth, Bound, Inputs
+from engine.workbench.fast_kleene import FIRST_INPUT, MOST_INPUTS, Column, Frame, Unvectorised, evaluate, truth
+from engine.workbench.fast_points import Grid, Readings, changes, lay_side_by_side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A part of a condition that inputs alone answer. `names` are its inputs' names and their places in the rule."""
+
+    tree: ast.expr
+    names: Mapping[str, int]
+    ranges: Mapping[str, Interval]
+    flags: Mapping[str, FlagValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One instance: which rule of the ruling, and what it reads, since when it is there."""
+
+    rule: int
+    labels: tuple[str, ...]
+    inputs: tuple[Bound, ...]
+    birth: Birth
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Thinned:
+    """What is left of a stretch: its points, and every input's value and status at each. `first` is what was before."""
+
+    at: Array
+    batch: Array
+    early: Array
+    values: tuple[Array, ...]
+    statuses: tuple[Array, ...]
+    first: tuple[tuple[object, int], ...]
+    rows: int
+    """How many points there were."""
+
+
+def questions(compiled: CompiledRule, catalogue: Catalogue, flags: Mapping[str, FlagValue]) -> tuple[Question, ...]:
+    """Return what is asked of the inputs; Unvectorised, saying why, where columns cannot answer."""
+    if len(compiled.program.refs) > MOST_INPUTS - FIRST_INPUT:
+        raise Unvectorised(f"it reads more than {MOST_INPUTS - FIRST_INPUT} inputs")
+    found: list[Question] = []
+    for condition in compiled.program.conditions():
+        names = dict(condition.inputs)
+        ranges = {}
+        for number, ref in enumerate(condition.expression.inputs):
+            spec = catalogue.specs[ref.signal]
+            if ref.reads in ("absent", "fresh") or (ref.reads == "value" and spec.unit in (Unit.BOOL, Unit.ENUM)):
+                continue
+            ranges[f"i{number}"] = input_interval(ref, spec)
+        own = {name: flags[name] for name in condition.expression.flags}
+        for part in _parts(condition.expression.tree, condition):
+            found.append(Question(tree=part, names=names, ranges=ranges, flags=own))
+    return tuple(found)
+
+
+def _parts(node: ast.expr, condition: Condition) -> Iterator[ast.expr]:
+    """Yield the largest parts of a condition that read no held condition."""
+    named = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    if not named & set(condition.held):
+        yield node
+        return
+    match node:
+        case ast.Name():
+            return
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _parts(value, condition)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _parts(operand, condition)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            for one in (test, body, orelse):
+                yield from _parts(one, condition)
+        case _:
+            raise Unvectorised("held(...) stands inside a comparison")
+
+
+class Thinner:
+    """Thins stretches for the instances of `rules`, each with its questions."""
+
+    def __init__(self, asked: Sequence[tuple[Question, ...]], inputs: Inputs, words: dict[str, int]) -> None:
+        self._asked, self._inputs, self._words = asked, inputs, words
+        self._grids: dict[tuple[Bound, ...], tuple[Grid, tuple[Readings, ...]]] = {}
+
+    def turn_to(self, begin: int, end: int) -> None:
+        """Thin [begin, end) from now on."""
+        self._stretch = (begin, end)
+        self._inputs.turn_to(begin, end)
+        self._grids.clear()
+
+    def thin(self, wanted: Wanted) -> Thinned:
+        """Return what is left of the stretch for one instance."""
+        np = numpy()
+        grid, readings = self._grid(wanted.inputs)
+        begin, end = self._stretch
+        born_here = wanted.birth != ALWAYS and begin <= wanted.birth[0] < end
+        if born_here:
+            grid = self._with_birth(wanted, readings)
+        columns = [_at(one.value, place) for one, place in zip(readings, grid.places, strict=True)]
+        statuses = [_at(one.status, place) for one, place in zip(readings, grid.places, strict=True)]
+        told = self._answers(wanted, columns, statuses, len(grid))
+        kept = changes(told) if told else np.zeros(0, np.int64)
+        if born_here:
+            place = int(np.flatnonzero(grid.batch == wanted.birth[1])[-1])
+            kept = np.union1d(kept[kept > place], [place])
+        elif wanted.birth != ALWAYS and wanted.birth[0] >= end:
+            kept = kept[:0]
+        return Thinned(
+            at=grid.at[kept], batch=grid.batch[kept], early=grid.early[kept],
+            values=tuple(column[kept] for column in columns), statuses=tuple(status[kept] for status in statuses),
+            first=tuple((one.value[0].item(), int(one.status[0])) for one in readings), rows=len(grid) - 1,
+        )
+
+    def _grid(self, bounds: tuple[Bound, ...]) -> tuple[Grid, tuple[Readings, ...]]:
+        found = self._grids.get(bounds)
+        if found is None:
+            readings = tuple(self._inputs.of(bound) for bound in bounds)
+            found = self._grids[bounds] = (lay_side_by_side(readings, self._inputs.woken), readings)
+        return found
+
+    def _with_birth(self, wanted: Wanted, readings: tuple[Readings, ...]) -> Grid:
+        """Return the grid with a point where the instance came up, whether or not an input was heard then."""
+        np = numpy()
+        birth = Readings(
+            at=np.array([0, wanted.birth[0]]), batch=np.array([0, wanted.birth[1]]),
+            value=np.zeros(2), status=np.zeros(2, np.uint8),
+        )
+        grid = lay_side_by_side((*readings, birth), self._inputs.woken)
+        return Grid(at=grid.at, batch=grid.batch, early=grid.early, places=grid.places[:-1])
+
+    def _answers(self, wanted: Wanted, columns: Sequence[Array], statuses: Sequence[Array], length: int) -> list[Array]:
+        """Return the columns that must not change between two points."""
+        np = numpy()
+        told: list[Array] = []
+        doubts: list[Array | int] = []
+        for place, status in enumerate(statuses):
+            if status.any():
+                told.append(status)
+                doubts.append(np.where(status != 0, np.int64(1 << (FIRST_INPUT + place)), np.int64(0)))
+            else:
+                doubts.append(0)
+        is_word = [bound[0].reads == "value" and column.dtype == np.int64 for bound, column in
+                   zip(wanted.inputs, columns, strict=True)]
+        for question in self._asked[wanted.rule]:
+            frame = Frame(
+                {name: Column(columns[place], doubts[place], is_word[place]) for name, place in question.names.items()},
+                question.flags, question.ranges, self._words,
+            )
+            answer, reasons = truth(evaluate(question.tree, frame), length)
+            told.append(answer)
+            if reasons is not None:
+                told.append(reasons)
+        return told
+
+
+def _at(values: Array, places: Array | None) -> Array:
+    return values if places is None else values[places]
