@@ -36,7 +36,7 @@ def _both(old: Side, new: Side, before: Mapping[str, Side], after: Mapping[str, 
         yield new.change(
             "id", old.spec.id, new.spec.id, (Direction.NEUTRAL, "renamed: state, latches and episodes go on"),
         )
-    if old.says() == new.says():
+    if old.is_same(new) or old.says() == new.says():
         return
     if old.in_force and new.in_force:
         yield from field_changes(old, new)

@@ -118,6 +118,8 @@ def _in_file(ruling: Ruling, name: str) -> FlagValue | None:
 
 def compare_signals(base: Ruling, head: Ruling) -> Iterator[Change]:
     """Yield at most one change a signal."""
+    if base.catalogue.digest == head.catalogue.digest:
+        return
     readers, before = _readers(head), _readers(base)
     for name in sorted({*base.catalogue.specs, *head.catalogue.specs}):
         old, new = base.catalogue.get(name), head.catalogue.get(name)

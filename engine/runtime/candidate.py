@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
-from engine.ruleset.loosening import Change, compare, loosening
+from engine.ruleset.loosening import Change, compare, loosening, masked_edits
 from engine.ruleset.ruling import Ruling, pair_digest
 from engine.ruleset.test_demands import TEST_CODES, demand_tests
 from engine.runtime.acks import Ack, Acks, acknowledged
 from engine.runtime.blast import Blast, Running, blast_radius, imagine, operator_values
-from engine.runtime.config import Config, config_from_read, with_provenance
+from engine.runtime.config import FLAGS, Config, config_from_read, config_from_source, with_provenance
 from engine.runtime.disk import Read, fingerprint
 from engine.runtime.file_modes import unsafe_modes
 from engine.runtime.frozen import kept_files
@@ -30,6 +30,7 @@ from engine.runtime.settings import ReloadSettings
 from engine.runtime.steady import read_steady
 from engine.runtime.tested import Passed
 
+_WARMING_NS = 10**10
 _GIT_S = 0.2
 """How much longer than all else git may take to name the commit, which is for people only."""
 
@@ -121,6 +122,14 @@ def prepare(root: Path, environment: Mapping[str, str], base: Config, asked: Ask
         git.shutdown(wait=False, cancel_futures=True)
 
 
+def warm(base: Config, passed: Passed) -> None:
+    """Read and test what is in force once more, without the disk, so that the first edit costs what it changes."""
+    config = config_from_source(base.root, base.blobs.source, loader=passed.loader)
+    if config.usable:
+        passed.made(config.ruling())
+        passed.run(config.ruling(), _WARMING_NS)
+
+
 class _Work:
     """One reading on its way, and what is known of it so far."""
 
@@ -135,7 +144,7 @@ class _Work:
 
     def candidate(self, environment: Mapping[str, str], known: Future[Provenance]) -> Candidate:
         """Return the candidate; _No where there is none."""
-        before = self._base.ruling()
+        before = self._asked.passed.shared(self._base.ruling())
         warnings: list[Finding] = []
         with self._timed("read"):
             read = self._read(warnings)
@@ -145,11 +154,13 @@ class _Work:
             )
             _insist(config.findings)
             ruling = config.ruling()
+            self._asked.passed.made(ruling)
         with self._timed("compare"):
             self._changes = self._compare(before, ruling)
         with self._timed("test"):
             warnings += self._demand(config, ruling)
             warnings += self._test(ruling)
+        warnings += self._masked(before, ruling)
         with self._timed("imagine"):
             self._imagine(before, ruling)
         pair = pair_digest(before.digest, ruling.digest)
@@ -188,6 +199,14 @@ class _Work:
         """Return the changes, judged under the values that operators set in the running engine."""
         running = self._asked.running
         return compare(_in_force(before, running), _in_force(after, running))
+
+    def _masked(self, before: Ruling, after: Ruling) -> list[Finding]:
+        """Return a warning for each edited flag whose value a stronger layer hides."""
+        running = self._asked.running
+        operator = operator_values(after, running.flags) if running is not None else {}
+        told = masked_edits(before, after, operator)
+        fix = "know that it comes into force when the stronger value ends"
+        return [replace(_finding(FLAGS, 1, "flag-masked", one, fix), severity=Severity.WARNING) for one in told]
 
     def _demand(self, config: Config, ruling: Ruling) -> tuple[Finding, ...]:
         """Return what the tests do not show: that forbids a change which protects less, and is a warning otherwise."""

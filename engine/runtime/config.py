@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from engine.model.codec import canonical, to_data
@@ -110,15 +111,17 @@ def load_config(
     return config_from_read(root, read, environment, provenance(root), loader=loader)
 
 
-def config_from_source(root: Path, source: bytes, environment: Mapping[str, str] | None = None) -> Config:
+def config_from_source(
+    root: Path, source: bytes, environment: Mapping[str, str] | None = None, *, loader: RuleLoader | None = None
+) -> Config:
     """Return the configuration that the blob `source` was made from; the disk is not looked at.
 
-    `environment` sets flags in place of the one that was kept.
+    `environment` sets flags in place of the one that was kept; `loader` as for `load_config`.
     """
     data = json.loads(source)
     read = Read(files={name: text.encode() for name, text in data["files"].items()})
     around = data["environment"] if environment is None else environment
-    config = config_from_read(root, read, around, Provenance(**data["provenance"]))
+    config = config_from_read(root, read, around, Provenance(**data["provenance"]), loader=loader)
     return without_rules(config) if data.get(_NO_RULES) else config
 
 
@@ -194,6 +197,17 @@ def wanted_files(root: Path, rules: Sequence[Path] | None = None) -> Wanted:
     return Wanted(files=files, folders={str(path): path for path in rules}, within=(root, *rules))
 
 
+@lru_cache(maxsize=2)
+def _read_flags(data: bytes) -> FlagFile:
+    """Kept, because an edit of a rule leaves the flags as they were, and reading them takes longer than reading it."""
+    return read_flags(data, FLAGS)
+
+
+@lru_cache(maxsize=2)
+def _read_signals(data: bytes) -> CatalogueFile:
+    return read_catalogue_file(data, SIGNALS)
+
+
 def _rule_files(read: Read) -> dict[str, bytes]:
     return {name: data for name, data in read.files.items() if name not in _FILES}
 
@@ -202,7 +216,7 @@ def _flags(read: Read, findings: list[Finding]) -> FlagFile:
     if FLAGS not in read.files:
         findings.append(_missing(FLAGS, "declare the flags that the rules name"))
         return FlagFile()
-    flags = read_flags(read.files[FLAGS], FLAGS)
+    flags = _read_flags(read.files[FLAGS])
     findings += flags.findings
     if not has_errors(flags.findings):
         findings += missing_flags(flags.specs, FLAGS)
@@ -213,7 +227,7 @@ def _catalogue(read: Read, findings: list[Finding]) -> CatalogueFile:
     if SIGNALS not in read.files:
         findings.append(_missing(SIGNALS, "list the signals that the rules read"))
         return CatalogueFile(catalogue=None, findings=())
-    signals = read_catalogue_file(read.files[SIGNALS], SIGNALS)
+    signals = _read_signals(read.files[SIGNALS])
     findings += signals.findings
     return signals
 

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from engine.model.flags import FlagSpec
@@ -15,6 +15,9 @@ from engine.ruleset.reading import inputs_of
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Place, RuleSpec
 from engine.workbench.test import TestResult, run_test
+
+_RULINGS = 3
+"""So many are remembered beside the newest: what is in force stays known while edits are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Passed:
     def __init__(self) -> None:
         self.loader = RuleLoader()
         self._known: frozenset[str] = frozenset()
+        self._rulings: dict[str, Ruling] = {}
+        """The last rulings that `loader` made, by their digests."""
         self._world = ""
         self._keys: dict[int, tuple[RuleSpec, str]] = {}
         """Specs by their `id()`, which a loader hands out again unless their file changed, with their keys."""
@@ -62,6 +67,16 @@ class Passed:
         # What is gone is forgotten, so that a year of edits does not make this grow.
         self._known = frozenset(known)
         return Tested(failed=tuple(failed), left=tuple(left), ran=ran)
+
+    def made(self, ruling: Ruling) -> None:
+        """Remember a ruling of `loader`: one made after it shares with it what did not change."""
+        kept = [(digest, one) for digest, one in self._rulings.items() if digest != ruling.digest][-_RULINGS:]
+        self._rulings = {**dict(kept), ruling.digest: ruling}
+
+    def shared(self, ruling: Ruling) -> Ruling:
+        """Return `ruling` made of the objects that `loader` made of the same words, where it did."""
+        known = self._rulings.get(ruling.digest)
+        return ruling if known is None else replace(known, flag_environment=ruling.flag_environment)
 
     def _keys_of(self, ruling: Ruling) -> dict[str, str]:
         """Return the key of each rule by its id."""

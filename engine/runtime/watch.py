@@ -85,9 +85,10 @@ class RuleWatch:
             await self._wake.wait()
             if self._over.is_set():
                 break
-            self._wake.clear()
             began = asyncio.get_running_loop().time()
             restless = await self._rest()
+            # What was told of until now has happened, and is seen by this look.
+            self._wake.clear()
             found, leave = await asyncio.to_thread(self._look)
             if (found, leave) == (self._judged, self._leave) and not self._asked:
                 continue
