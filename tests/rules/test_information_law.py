@@ -120,9 +120,8 @@ def play(spec: RuleSpec, timeline: Timeline, instants: list[int]) -> dict[int, d
     for at in sorted({*due, *instants}):
         world.ring(at)
         if at in due:
-            for series, samples in sorted(timeline.samples.items()):
-                if due[at] < len(samples):
-                    world.feed(series, samples[due[at]], at)
+            for series, sample in timeline.due(due[at]):
+                world.feed(series, sample, at)
             world.ring(at)
         found[at] = {key: world.restraint(key) for key in KEYS}
     return {at: found[at] for at in instants}
@@ -213,9 +212,8 @@ def refused(spec: RuleSpec, timeline: Timeline | None, facts: Facts) -> list[boo
         if timeline is not None:
             at = place * timeline.step
             world.ring(at)
-            for series, samples in sorted(timeline.samples.items()):
-                if place < len(samples):
-                    world.feed(series, samples[place], at)
+            for series, sample in timeline.due(place):
+                world.feed(series, sample, at)
             world.ring(at)
         verdicts = world.book.judge_entry(world.snapshot.now or BEGIN, facts, labels)
         assert [verdict.rule for verdict in verdicts] == [spec.id]

@@ -21,7 +21,7 @@ from engine.model.samples import SignalKind, SignalSpec
 from engine.model.time import HOUR, MINUTE, SECOND
 from engine.ruleset.reading import inputs_of
 from engine.ruleset.spec import Expression, RuleSpec
-from engine.ruleset.testcase import Gap
+from engine.ruleset.testcase import Gap, Late
 from engine.runtime.config import Config, load_config
 from engine.signals.catalogue import Catalogue
 from tests.conftest import ROOT
@@ -85,6 +85,15 @@ class Timeline:
     def length(self) -> int:
         """Return how many samples the longest series has."""
         return max(len(samples) for samples in self.samples.values())
+
+    def due(self, place: int) -> list[tuple[Series, Sample]]:
+        """Return what comes at sample `place`.
+
+        One producer may tell several series: it is down when one of them is silent, so silences
+        come last; and what is lost as it comes back is lost before anybody looks.
+        """
+        found = [(series, samples[place]) for series, samples in self.samples.items() if place < len(samples)]
+        return sorted(found, key=lambda one: (one[1] is Loss.SILENT, not isinstance(one[1], Loss), one[0]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +183,7 @@ def values_for(spec: RuleSpec, signal: SignalSpec, flags: Mapping[str, FlagValue
         for number in _numbers(expression, flags):
             for limit in (number, number / 2, 1 + number / 100, 1 - number / 100, 1 + number / 200, 1 - number / 200):
                 beside = (limit * (1 - 1e-6), limit * (1 + 1e-6), math.nextafter(limit, math.inf))
-                found.update((value, None) for value in (limit, *beside, limit * 2))
+                found.update((value, None) for value in (limit, *beside, limit * 2, limit * 3))
     for test in spec.tests:
         for series in test.series:
             if series.signal == signal.name:
@@ -209,7 +218,7 @@ def timelines(draw: st.DrawFn, spec: RuleSpec) -> Timeline:
         own = [] if test is None else [one for one in test.series if one.signal == name]
         drawn: list[Sample]
         if own and draw(st.sampled_from((True, False))):
-            drawn = [None if isinstance(one, Gap) else float(one) for one in own[0].samples]
+            drawn = [None if isinstance(one, Gap | Late) else float(one) for one in own[0].samples]
         else:
             pool = st.sampled_from(values_for(spec, signal, flags_with(chosen)))
             run = st.tuples(st.one_of(pool, pool, pool, pool, pool, st.none()), st.integers(1, 20))
