@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from engine.core.candidate import Candidate
 from engine.core.state import OperatorHalt, ReloadFault, State, Tally
 from engine.model.codec import Data, from_data, to_data
 from engine.model.events import RunMode
@@ -23,6 +24,7 @@ def dump_state(state: State) -> Data:
         "mode": state.mode.value, "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
         "ruling": state.ruling.digest, "generation": state.generation,
         "reload_fault": None if state.reload_fault is None else asdict(state.reload_fault),
+        "candidate": None if state.candidate is None else state.candidate.dump(),
         "boundary_at": state.boundary_at, "boundary_day": state.boundary_day,
         "level_changed_at": state.level_changed_at, "policy_version": state.policy.version,
         "halts": [asdict(halt) for halt in state.halts.values()],
@@ -67,6 +69,8 @@ def load_state(state: State, data: Data) -> None:
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
     state.book_version = state.book.version
+    if state.candidate is not None and data["candidate"] is not None:
+        state.candidate.load(data["candidate"], state.policy, state.standing())
 
 
 def _load_known(state: State, data: Data) -> None:
@@ -78,4 +82,6 @@ def _load_known(state: State, data: Data) -> None:
     state.reducers.load(data["reducers"])
     unwired = unwired_signals(catalogue, state.producers)
     state.book = RuleBook(state.ruling.rules, catalogue, snapshot, flags, unwired=unwired, at=state.at)
+    if state.candidate is not None:
+        state.candidate = Candidate(state.candidate.ruling, snapshot, flags, unwired, state.at)
     state.book.load(data["book"])

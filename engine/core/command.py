@@ -61,6 +61,9 @@ def _resume(state: State, item: Input, out: list[Effect]) -> None:
 def _rearm(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(RearmCommand, item.event)
     accepted, text = state.book.rearm(item.at, event.latch, event.actor)
+    if state.candidate is not None:
+        # What the operator ends here they would have ended there too; a latch that only it has stays and is shown.
+        state.candidate.book.rearm(item.at, event.latch, event.actor)
     before = len(out)
     rejoin(state, item.at, out)
     note_rearms(state, item.at, out[before:])
@@ -100,6 +103,8 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
     state.reducers.on_flags(at, values)
     note_flags(state, at, changes)
     state.book.on_flags(at, values)
+    if state.candidate is not None:
+        state.candidate.book.on_flags(at, values)
     rejoin(state, at, out)
 
 
@@ -132,6 +137,8 @@ def _refuse_reload(state: State, item: Input, out: list[Effect]) -> None:
 def _stop(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(StopCommand, item.event)
     account_level(state, state.policy.overall.level, item.at)
+    if state.candidate is not None:
+        state.candidate.account(item.at)
     _answer(out, item.at, "stop", True, event.reason)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.core.candidate import Candidate
 from engine.core.noted import told_proposal
 from engine.core.state import State
 from engine.model.effects import Effect, Notify, OrderRefused, PlaceOrder, PlanMade
 from engine.model.history import MarkKind
 from engine.model.orders import Cancellation, Proposal
 from engine.model.restraints import InForce
-from engine.policy.join import OrderKey
+from engine.policy.join import OrderKey, Policy
 from engine.policy.review import Approved, Circumstances, Refused, Verdict, review
+from engine.ruleset.evaluate import RuleBook
 
 Wish = Proposal | Cancellation | PlanMade
 
@@ -32,8 +34,10 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
 
 
 def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) -> None:
-    now = _circumstances(state, at, proposal)
+    now = _circumstances(state, at, proposal, state.book, state.policy)
     verdict = review(proposal, now)
+    if state.candidate is not None:
+        _compare_orders(state, state.candidate, at, verdict)
     if state.snapshot.recorded:
         state.snapshot.note(at, MarkKind.PROPOSAL, told_proposal(proposal, verdict, now))
     if isinstance(verdict, Approved):
@@ -48,6 +52,14 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
     state.execution.on_refused(at, verdict.proposal, verdict.reason)
 
 
+def _compare_orders(state: State, candidate: Candidate, at: int, live: Approved | Refused) -> None:
+    """Ask the candidate of the same order; what it says is counted and nothing else."""
+    other = review(live.proposal, _circumstances(state, at, live.proposal, candidate.book, candidate.policy))
+    candidate.judged(
+        "" if isinstance(live, Approved) else live.reason, "" if isinstance(other, Approved) else other.reason
+    )
+
+
 def _refusal(at: int, refused: Refused) -> OrderRefused:
     proposal = refused.proposal
     return OrderRefused(
@@ -56,9 +68,7 @@ def _refusal(at: int, refused: Refused) -> OrderRefused:
     )
 
 
-def _circumstances(state: State, at: int, proposal: Proposal) -> Circumstances:
-    book = state.book
-
+def _circumstances(state: State, at: int, proposal: Proposal, book: RuleBook, policy: Policy) -> Circumstances:
     def unmet(key: OrderKey) -> tuple[InForce, ...]:
         account, venue, symbol, intent = key
         return book.unmet(account=account, venue=venue, symbol=symbol, intent=intent)
@@ -73,7 +83,7 @@ def _circumstances(state: State, at: int, proposal: Proposal) -> Circumstances:
         return book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)
 
     return Circumstances(
-        policy=state.policy,
+        policy=policy,
         instrument=state.look.instrument(proposal.venue, proposal.symbol),
         exposure=state.execution.exposure(proposal.account, proposal.venue, proposal.symbol),
         unmet=unmet, judge=judge, maker_granted=maker_granted,

@@ -38,6 +38,9 @@ def swap(state: State, ruling: Ruling, event: Reload, at: int, out: list[Effect]
     carried = len(known & book.keys())
     state.ruling, state.flags, state.book, state.book_version = ruling, flags, book, -1
     state.look.flags = flags.values
+    if state.candidate is not None and state.candidate.ruling.catalogue.digest != ruling.catalogue.digest:
+        # It was written for other signals: what it would have done can no longer be told.
+        state.candidate = None
     state.generation += 1
     state.watch_denials()
     rules = {spec.id for spec in ruling.rules.rules}

@@ -37,8 +37,21 @@ def status(state: State) -> Data:
         "orders": state.execution.count_orders(),
         "pnl_usd": round(pnl_usd(state), 2),
         "counts": state.tally.dump(),
-        "generation": state.generation, "rules_digest": state.ruling.rules.digest, "ruling": state.ruling.digest,
+        "candidate": _candidate(state), "generation": state.generation, "rules_digest": state.ruling.rules.digest, "ruling": state.ruling.digest,
         "reload_failed": None if state.reload_fault is None else asdict(state.reload_fault),
+    }
+
+
+def _candidate(state: State) -> Data:
+    """Return what a rule set in shadow would have made of the run, or None where there is none."""
+    candidate = state.candidate
+    if candidate is None:
+        return None
+    differs = candidate.policy.overall
+    return {
+        "ruling": candidate.ruling.digest, "rules": len(candidate.ruling.rules.rules),
+        "level": differs.level.word, "restraint": restraint_words(differs), **candidate.found.dump(),
+        "latches": [latch.name for latch in candidate.book.latches()],
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.core.candidate import Candidate
 from engine.core.state import WARM_UP, State
 from engine.model.effects import Effect, InternalFault, Notify, PolicyChanged, RuleMoved
 from engine.model.restraints import Level
@@ -27,17 +28,36 @@ def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect])
     for _ in range(MAX_ROUNDS + 1):
         if snapshot.settled():
             break
-        for name, labels in snapshot.take_new_labels():
+        heard = snapshot.take_new_labels()
+        for name, labels in heard:
             book.on_new_labels(at, name, labels)
-        changed = snapshot.take_changed()
-        if changed:
-            book.on_changed(at, changed)
+        if state.candidate is None:
+            changed = snapshot.take_changed()
+            if changed:
+                book.on_changed(at, changed)
+        else:
+            _settle_both(state, state.candidate, at, heard)
     else:
         fault(state, at, f"signals did not settle in {MAX_ROUNDS} rounds", out)
     if book.version != state.book_version:
         rejoin(state, at, out)
     else:
         _take_moves(state, out)
+        _compare(state, at)
+
+
+def _settle_both(state: State, candidate: Candidate, at: int, heard: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Let the candidate make its instances first: what it binds changes with this round too."""
+    candidate.settle(at, heard, ())
+    changed = state.snapshot.take_changed()
+    if changed:
+        state.book.on_changed(at, changed)
+        candidate.settle(at, (), changed)
+
+
+def _compare(state: State, at: int) -> None:
+    if state.candidate is not None:
+        state.candidate.compare(at, state.policy, state.standing)
 
 
 def fault(state: State, at: int, what: str, out: list[Effect]) -> None:
@@ -60,6 +80,7 @@ def rejoin(state: State, at: int, out: list[Effect]) -> None:
     after = Policy(in_force, before.version + 1)
     state.policy = after
     _count_level(state, before.overall.level, after.overall.level, at)
+    _compare(state, at)
     if after.overall == before.overall and binding(before.in_force) == binding(after.in_force):
         return
     total = after.overall

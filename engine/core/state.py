@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from engine.core.candidate import Candidate
 from engine.core.look import Look
 from engine.execution.desk import Execution
 from engine.model.codec import Data
@@ -113,6 +114,8 @@ class State:
     generation: int = 1
     """Counts the rulings of this run."""
     reload_fault: ReloadFault | None = None
+    candidate: Candidate | None = None
+    """A rule set in shadow beside the live one."""
     fresh: Callable[[Catalogue], Snapshot] = Snapshot
     """Makes an empty snapshot, where a checkpoint or a reload needs another one."""
     offered: dict[str, Ruling] = field(default_factory=dict)

@@ -106,8 +106,9 @@ def _count_fill(state: State, event: OrderFilled) -> None:
 
 def _next_due(state: State) -> int | None:
     soonest = state.boundary_at or None
+    candidate = state.candidate
     for due in (
-        state.snapshot.next_due(), state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
+        None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(), state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
         state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(), state.denials_end_at,
     ):
         if due is not None and (soonest is None or due < soonest):
@@ -140,8 +141,12 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
         state.reducers.on_flags(at, state.flags.values)
         note_flags(state, at, flag_changes)
         state.book.on_flags(at, state.flags.values)
+        if state.candidate is not None:
+            state.candidate.book.on_flags(at, state.flags.values)
     settle(state, at, (), out)
     state.book.fire(at)
+    if state.candidate is not None:
+        state.candidate.book.fire(at)
     derived = list(state.guardian.on_timer(at, state.look))
     settle(state, at, derived, out)
     dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
@@ -160,6 +165,8 @@ def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
     state.guardian.on_boundary(at, state.look)
     state.book.on_boundary(at)
+    if state.candidate is not None:
+        state.candidate.book.on_boundary(at)
     rejoin(state, at, out)
 
 

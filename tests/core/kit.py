@@ -75,8 +75,14 @@ def fresh(tape: Tape) -> Wired:
 class Drive:
     """One run. `heard` keeps the canonical bytes of every effect."""
 
-    def __init__(self, script: Mapping[int, Command], payload: bytes | None = None) -> None:
-        """`script` are commands by the number of market events taken before them; `payload` goes on from there."""
+    def __init__(
+        self, script: Mapping[int, Command], payload: bytes | None = None, *,
+        prepare: Callable[[State], None] = lambda state: None,
+    ) -> None:
+        """`script` are commands by the number of market events taken before them; `payload` goes on from there.
+
+        `prepare` is shown the core before it is loaded.
+        """
         self._script = script
         tape = demo()
         self.wired = fresh(tape)
@@ -90,6 +96,7 @@ class Drive:
         position = 0
         if payload is not None:
             data = json.loads(payload)
+            prepare(state)
             load_state(state, data["core"])
             venue.load(data["venue"])
             self.seq, self.at, self.taken = state.seq, state.at, data["taken"]
@@ -207,6 +214,11 @@ class Core:
     def level(self) -> Level:
         """Return the level in force."""
         return self.state.policy.overall.level
+
+    def fine_quotes(self, begin: int) -> None:
+        """Let quotes be fine for the minute from `begin` on."""
+        for at in range(begin, begin + MINUTE, 2 * SECOND):
+            self.quote(at)
 
     def calm(self, begin: int = 0) -> int:
         """Let the market be fine for two minutes, so that nothing restrains; return the last instant of them."""
