@@ -43,8 +43,8 @@ def _head(found: Replayed) -> Iterator[str]:
     timeline, options = found.timeline, found.options
     symbols = sorted(options.symbols) or list(found.symbols)
     rows = [
-        ("history", f"{printable(found.header.name)}, {words.instant(timeline.begin)} to "
-         f"{words.instant(timeline.end)} ({format_duration(timeline.end - timeline.begin)}), {timeline.rows:,} records"),
+        ("history", f"{printable(found.header.name)}, {words.instant(timeline.begin)} to {words.instant(timeline.end)} "
+         f"({format_duration(timeline.end - timeline.begin)}), {timeline.rows:,} records"),
         ("symbols", printable(", ".join(symbols)) or "none"),
         ("rules", f"{len(found.ruling.rules.rules)}{found.chosen}, digest {found.ruling.rules.digest[:12]}"),
         ("re-arms", _REARMS[options.rearm]),

@@ -18,7 +18,7 @@ from engine.core.state import State
 from engine.core.step import step, wake
 from engine.model.effects import Effect
 from engine.model.events import Event, Input, RearmCommand, SetFlagCommand, StopCommand, UnsetFlagCommand
-from engine.model.history import HistoryHeader, MarkKind, Record
+from engine.model.history import HistoryHeader, Mark, MarkKind, Record
 from engine.model.market import Announcement, FeedDropped, FeedState, Heartbeat, OraclePrice, Quote
 from engine.model.restraints import NONE, Level, Restraint
 from engine.model.time import MS, SECOND, parse_instant
@@ -159,10 +159,10 @@ class Lived:
     """What each instance imposed after everything at an instant (ns), its latches included."""
 
 
-def live(ruling: Ruling, story: Sequence[Happening], *, has_rearms: bool = True) -> Lived:
-    """Let the core live `story` under `ruling` and return what it left behind."""
+def live(ruling: Ruling, story: Sequence[Happening], *, also: frozenset[str] = frozenset()) -> Lived:
+    """Let the core live `story` under `ruling` and return what it left behind, with every sample of `also`."""
     kept: list[Record] = []
-    complete = timed_signals(ruling.rules.rules)
+    complete = timed_signals(ruling.rules.rules) | also
     recorder = Recorder(kept.append, complete)
 
     def fresh(catalogue: Catalogue) -> Snapshot:
@@ -182,7 +182,8 @@ def live(ruling: Ruling, story: Sequence[Happening], *, has_rearms: bool = True)
     state.snapshot.note(at, MarkKind.END, {})
     header = HistoryHeader(
         name="story", first_at=BEGIN, last_at=at, producers=PRODUCERS, complete=tuple(sorted(complete)), decimated=(),
-        catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest, has_rearms=has_rearms,
+        catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest,
+        has_rearms=any(isinstance(one, Mark) and one.kind is MarkKind.REARM for one in kept),
         signals=tuple(ruling.catalogue.specs.values()),
     )
     return Lived(TapeHistory(header, kept), effects, restrained)
