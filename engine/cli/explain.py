@@ -17,9 +17,11 @@ from engine.cli.text import Paint, columns, instant
 from engine.cli.tracing import timer_lines, trace_lines
 from engine.core.report import status
 from engine.core.state import State
+from engine.model.events import Reload
 from engine.ports.journal import About, JournalError, JournalledEffect, JournalReader
-from engine.runtime.configured import journalled_config
+from engine.runtime.configured import FIRST, config_of, journalled_config
 from engine.runtime.offline import last_state
+from engine.runtime.saved import commands_after
 from engine.runtime.wiring_journal import read_journal
 
 Record = dict[str, Any]
@@ -130,8 +132,12 @@ def _then(reader: JournalReader, until: int, given: str | None) -> tuple[Record,
 
 
 def _is_rule(reader: JournalReader, rule: str) -> bool:
-    rules = journalled_config(reader, home())[1].rules
-    return rules is not None and any(spec.id == rule for spec in rules.rules)
+    """Whether the run began with such a rule, or got it by a reload."""
+    sets = [journalled_config(reader, home())[1].rules]
+    for _, command in commands_after(reader, FIRST).values():
+        if isinstance(command, Reload):
+            sets.append(config_of(reader, home(), command.source_digest).rules)
+    return any(spec.id == rule for rules in sets if rules is not None for spec in rules.rules)
 
 
 def _at_checkpoint(reader: JournalReader, what: str) -> tuple[list[Record], list[Record]]:

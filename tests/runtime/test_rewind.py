@@ -50,9 +50,11 @@ class Watcher:
 
     def effect(self, effect: Effect) -> float:
         self._orders += isinstance(effect, PlaceOrder)
-        if self._orders == HALT_AFTER:
-            self._halt.touch()
-        return 0.0
+        if self._orders != HALT_AFTER or self._halt.exists():
+            return 0.0
+        self._halt.touch()
+        # The engine looks for the file every 100 ms: let it look before the tape is over.
+        return 0.25
 
     def progress(self, at: int, taken: int) -> None:
         """Nothing to show."""
@@ -270,3 +272,39 @@ def test_a_clock_time_is_the_first_such_time_of_the_run(begin: int, minute: int)
 def test_a_time_from_the_beginning_adds_up(begin: int, hours: int, seconds: int) -> None:
     assert moment_of(f"+{hours}h{seconds}s", begin) == begin + hours * HOUR + seconds * SECOND
     assert moment_of(format_instant(begin), 0) == parse_instant(format_instant(begin))
+
+
+def test_why_not_answers_for_an_instant_of_the_past(ran: Ran, said: Said) -> None:
+    """A minute before it fires: true already, `for` still runs, and what would still stop it."""
+    asked = ("rules", "why-not", "guard.depeg.usdt", "--at", "23:25", "--tape", ran.tape, "--state", ran.state)
+    code, text = said(*asked, "--format", "json")
+    answer = json.loads(text)["answers"][0]
+
+    assert code == 0
+    assert (answer["state"], answer["truth"]) == ("pending", "true")
+    fires = next(move["at"] for move in moves(ran) if move["after"] == "firing" and move["rule"] == "guard.depeg.usdt")
+    assert [(one["timer"], one["until"], one["then"]) for one in answer["timers"]] == [("for", fires, "firing")]
+    change = answer["conditions"][0]["parts"][0]["changes"][0]
+    assert (change["makes"], change["edge"]) == ("false", pytest.approx(0.995))
+    assert "with peg_usdt_usd above 0.995" in said(*asked)[1]
+
+
+def test_why_not_says_where_the_tape_is_not_at_hand(
+    ran: Ran, said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = said("rules", "why-not", "guard.depeg.usdt", "--at", "23:25", "--state", ran.state)
+
+    assert code == 2
+    assert "give it with --tape" in text
+
+
+def test_why_not_judges_an_order_at_an_instant_of_the_past(ran: Ran, said: Said) -> None:
+    where = ("--at", "23:20", "--tape", ran.tape, "--state", ran.state, "--format", "json")
+    order = ("--order", "symbol=PINEUSDT", "venue=paper", "notional_usd=9")
+    small = json.loads(said("rules", "why-not", "entry.notional", *order, *where)[1])["answers"][0]
+    spread = json.loads(said("rules", "why-not", "entry.spread", *order, *where)[1])["answers"][0]
+
+    assert small["why"] == "it refuses this order"
+    assert spread["truth"] == "false" and spread["inputs"][0]["status"] == "ok"
+    assert said("rules", "why-not", "entry.spread", "--order", "colour=red", *where)[0] == 2
