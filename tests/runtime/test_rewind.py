@@ -19,7 +19,7 @@ from engine.adapters.tape_demo import START, demo_tape
 from engine.adapters.tape_writer import TapeWriter
 from engine.cli.main import main
 from engine.core.checkpoint import dump_state
-from engine.model.effects import Effect, PlaceOrder
+from engine.model.effects import Effect, PlaceOrder, RulingChanged
 from engine.model.events import InstrumentDefined
 from engine.model.time import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
 from engine.ports.feed import Tape
@@ -308,3 +308,42 @@ def test_why_not_judges_an_order_at_an_instant_of_the_past(ran: Ran, said: Said)
     assert small["why"] == "it refuses this order"
     assert spread["truth"] == "false" and spread["inputs"][0]["status"] == "ok"
     assert said("rules", "why-not", "entry.spread", "--order", "colour=red", *where)[0] == 2
+
+
+class Editor(Watcher):
+    """Tightens a flag of the project once the first order was placed, and waits until that is in force."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root / "HALT")
+        self._flags = root / "conf" / "flags.yaml"
+        self.changed_at = 0
+
+    def effect(self, effect: Effect) -> float:
+        if isinstance(effect, RulingChanged):
+            self.changed_at = effect.at
+        text = self._flags.read_text(encoding="utf-8")
+        if "value: 0.4" in text:
+            # A slow machine gets its time with every effect until the edit is in force.
+            return 0.0 if self.changed_at else 0.5
+        if isinstance(effect, PlaceOrder):
+            changed = text.replace("default: 0.5\n", "default: 0.5\n    value: 0.4\n", 1)
+            self._flags.write_text(changed, encoding="utf-8")
+        return 0.0
+
+
+def test_a_past_behind_a_reload_is_under_the_rules_that_were_in_force(ran: Ran, tmp_path: Path) -> None:
+    root, state = tmp_path / "project", tmp_path / "state"
+    for name in ("rules", "conf"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "RUNBOOK.md", root)
+    editor = Editor(root)
+    run_engine(RunOptions(root=root, tape=str(ran.tape), state_dir=state), editor)
+    assert editor.changed_at, "the edit did not come into force before the tape was over"
+
+    again = Ran(state, ran.tape)
+    before, after, last = (again.past(at) for at in (editor.changed_at - 1, editor.changed_at, END - MINUTE))
+    limits = [past.state.flags.values["DEPEG_THRESHOLD_PCT"] for past in (before, after, last)]
+    assert limits == [0.5, 0.4, 0.4]
+    assert before.compared < after.compared
+    firing = [move["at"] for move in moves(again) if (move["rule"], move["after"]) == ("guard.depeg.usdt", "firing")]
+    assert standing(last)["guard.depeg.usdt"] == "firing" and firing[-1] <= last.at
