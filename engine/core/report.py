@@ -37,7 +37,8 @@ def status(state: State) -> Data:
         "orders": state.execution.count_orders(),
         "pnl_usd": round(pnl_usd(state), 2),
         "counts": state.tally.dump(),
-        "candidate": _candidate(state), "generation": state.generation, "rules_digest": state.ruling.rules.digest, "ruling": state.ruling.digest,
+        "candidate": _candidate(state), "generation": state.generation,
+        "rules_digest": state.ruling.rules.digest, "ruling": state.ruling.digest,
         "reload_failed": None if state.reload_fault is None else asdict(state.reload_fault),
     }
 

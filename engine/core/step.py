@@ -108,7 +108,8 @@ def _next_due(state: State) -> int | None:
     soonest = state.boundary_at or None
     candidate = state.candidate
     for due in (
-        None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(), state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
+        None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
+        state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
         state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(), state.denials_end_at,
     ):
         if due is not None and (soonest is None or due < soonest):

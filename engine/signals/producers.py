@@ -81,7 +81,7 @@ class Producers:
     def ring(self, series: Series, at: int) -> None:
         """Look whether the producer of `series` has been silent for longer than the signal allows."""
         producer = self._producer(series.spec.producer)
-        if series.life or not producer.up:
+        if series.life or not (producer.up and producer.ages and series.spec.max_age):
             return
         if producer.life_at + series.spec.max_age <= at:
             self._set_life(series, _STALE, at)
