@@ -71,6 +71,8 @@ _WORDS = {
     "between": "write low <= signal <= high", "unknown": "doubt is handled by `on_unknown`; ask with absent(signal)",
 }
 _JOINING = frozenset({"and", "or", "not", "if", "else"})
+RESERVED = _JOINING | _WORDS.keys()
+"""Words that can name nothing."""
 
 
 def parse(text: str) -> tuple[ast.expr | None, list[Problem]]:

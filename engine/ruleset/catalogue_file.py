@@ -7,6 +7,8 @@ from typing import Any
 
 from engine.model.samples import LARGEST, SignalKind, SignalSpec, Unit
 from engine.model.time import parse_duration
+from engine.ruleset.allowlist import RESERVED
+from engine.ruleset.calls import FUNCTIONS
 from engine.ruleset.diagnostics import Finding, has_errors, settle
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
@@ -69,6 +71,9 @@ def _specs(root: Node, findings: list[Finding]) -> list[SignalSpec]:
             if known is not name:
                 what = f"{name.text} stands here twice, first in line {known.line}"
                 findings.append(name.finding("signal-duplicate", what, "keep one of the two"))
+            if name.text in FUNCTIONS or name.text in RESERVED:
+                what = f"{name.text} is a word of the rule language, so no rule could read a signal of that name"
+                findings.append(name.finding("signal-name", what, "give it another name"))
         try:
             spec = _spec(node, findings)
         except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -61,6 +61,8 @@ def lint_same(asked: Sequence[tuple[Parsed, Question]], findings: list[Finding])
         if same is one.spec:
             rest.append((one, question))
             continue
+        if same.id == one.spec.id:
+            continue
         _say(
             one, findings, "lint-duplicate-expression", f"{same.id} asks the same, in {same.place}",
             "let one rule do both, or silence this and say why there are two",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.model.codec import Data
 from engine.ruleset.diagnostics import Finding, Severity
-from engine.ruleset.places import Spot, spots_of
+from engine.ruleset.places import Spot, first_spot, spots_of
 from engine.ruleset.spec import Place
 
 Kind = Literal["map", "seq", "str", "int", "float", "bool", "null", "broken"]
@@ -88,6 +88,10 @@ class Node:
             return self.line, self.col
         if self._spots is None:
             raw = self.source.text[self.index:self.end]
+            if offset <= 0:
+                first = first_spot(self.text, raw, (self.line - 1, self.col - 1), self.style)
+                if first is not None:
+                    return first[0] + 1, first[1] + 1
             found = spots_of(self.text, raw, (self.line - 1, self.col - 1), self.style)
             self._spots = found if found is not None and self.text else ((self.line - 1, self.col - 1),)
         line, column = self._spots[min(max(offset, 0), len(self._spots) - 1)]

@@ -45,6 +45,20 @@ def spots_of(value: str, raw: str, start: Spot, style: str) -> tuple[Spot, ...] 
     return _matching(value, _unfold(chars, style))
 
 
+def first_spot(value: str, raw: str, start: Spot, style: str) -> Spot | None:
+    """Return the spot of the first character of `value`, or None where it takes `spots_of` to know."""
+    if style in ("'", '"'):
+        plain = value[:1] not in ("", " ") and raw[1:2] == value[:1] and raw[1:2] not in ("\\", "'", "\n", "\r", "\t")
+        return (start[0], start[1] + 1) if plain else None
+    if style not in ("|", ">") or value[:1] in ("", " ", "\t", "\n"):
+        return None
+    begin = raw.find("\n") + 1
+    line = raw[begin:].partition("\n")[0]
+    if begin == 0 or "\r" in raw[:begin] or line.lstrip(" ")[:1] != value[:1]:
+        return None
+    return start[0] + 1, len(line) - len(line.lstrip(" "))
+
+
 def _indents(lines: list[str], value: str) -> Iterator[int]:
     """Yield by how much a block may be indented, the likeliest first: what its first line has more than its text."""
     first = next((line for line in lines[1:] if line.strip(" ")), "")

@@ -19,7 +19,7 @@ from engine.ruleset.nodes import Node, Source
 from engine.ruleset.syntax import syntax_finding
 
 MOST_BYTES = 1_000_000
-MOST_NODES = 100_000
+MOST_NODES = 30_000
 DEEPEST = 32
 MOST_CHARACTERS = 20
 """Bad characters listed for one file; a binary file has thousands."""
@@ -36,10 +36,11 @@ _NO_ITEMS: list[Node] = []
 _DIRECTIVE = re.compile(r"\A(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*(%[^\r\n]*)")
 
 
-def read_yaml(text: bytes, file: str) -> tuple[Node | None, list[Finding]]:
+def read_yaml(text: bytes, file: str, *, loader: Any = _LOADER) -> tuple[Node | None, list[Finding]]:
     """Return the top mapping of a YAML file and all that is wrong with its spelling.
 
-    The node is None when nothing can be made of the file; then there is an error. Never raises.
+    The node is None when nothing can be made of the file; then there is an error. `loader` is
+    the class of PyYAML whose parser reads: libyaml's where it was built in. Never raises.
     """
     findings: list[Finding] = []
     source = _decode(text, file, findings)
@@ -47,7 +48,7 @@ def read_yaml(text: bytes, file: str) -> tuple[Node | None, list[Finding]]:
         return None, findings
     builder = _Builder(source, findings)
     try:
-        for event in yaml.parse(source.text, Loader=_LOADER):
+        for event in yaml.parse(source.text, Loader=loader):
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
@@ -55,6 +56,9 @@ def read_yaml(text: bytes, file: str) -> tuple[Node | None, list[Finding]]:
         return None, findings
     except (RecursionError, MemoryError, ValueError):
         findings.append(_at(source, 1, 1, "yaml-too-large", "the file cannot be parsed", "split the file"))
+        return None, findings
+    if builder.stopped:
+        # Half of what is too much says nothing more.
         return None, findings
     return _top(builder, source, findings), findings
 
@@ -101,13 +105,21 @@ def _decode(raw: bytes, file: str, findings: list[Finding]) -> Source | None:
         before = raw[:error.start].decode("utf-8")
         line = len(re.findall(r"\r\n|\n|\r", before)) + 1
         column = len(re.split(r"\r\n|\n|\r", before)[-1]) + 1
-        wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        wide = _is_wide(raw)
         findings.append(_at(
             Source(file, before), line, column, "yaml-encoding",
             "the file is UTF-16" if wide else f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8",
         ))
         return None
+    if _is_wide(raw):
+        findings.append(_at(empty, 1, 1, "yaml-encoding", "the file is UTF-16 or UTF-32", "save the file as UTF-8"))
+        return None
     return _clean(text, file, findings)
+
+
+def _is_wide(raw: bytes) -> bool:
+    """Whether a file begins as UTF-16 and UTF-32 do: with a mark, or with every other byte empty."""
+    return raw[:2] in (b"\xff\xfe", b"\xfe\xff") or len(raw) > 3 and (raw[:4:2] == b"\0\0" or raw[1:4:2] == b"\0\0")
 
 
 def _clean(text: str, file: str, findings: list[Finding]) -> Source:
@@ -145,6 +157,8 @@ class _Builder:
 
     def __init__(self, source: Source, findings: list[Finding]) -> None:
         self.root: Node | None = None
+        self.stopped = False
+        """Whether the file holds more than is read."""
         self._source = source
         self._findings = findings
         self._open: list[tuple[Node, Node | None]] = []
@@ -163,6 +177,7 @@ class _Builder:
             return True
         self._nodes += 1
         if self._nodes > MOST_NODES:
+            self.stopped = True
             self._say(
                 event, "yaml-too-large", f"the file has more than {MOST_NODES} values", "split it into several files",
             )
@@ -184,16 +199,17 @@ class _Builder:
         self._findings.append(_at(self._source, mark.line + 1, mark.column + 1, code, message, fix))
 
     def _node(self, event: Any) -> bool:
+        kind: Any = type(event)
         if event.anchor is not None and not isinstance(event, yaml.AliasEvent):
             self._say(event, "yaml-anchor", f"the anchor &{event.anchor} has no use here", "remove it")
-        tag = None if type(event) is yaml.AliasEvent else event.tag
+        tag = None if kind is yaml.AliasEvent else event.tag
         if tag is not None:
             self._say(
                 event, "yaml-tag", f"the tag {tag} would change the type of what follows",
                 "remove the tag; quote the value if it is text",
             )
         mark = event.start_mark
-        if type(event) is yaml.ScalarEvent:
+        if kind is yaml.ScalarEvent:
             node = Node(
                 kind="broken", source=self._source, line=mark.line + 1, col=mark.column + 1, index=mark.index,
                 end=event.end_mark.index, text=event.value, style=event.style or "", entries=_NO_ENTRIES,

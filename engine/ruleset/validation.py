@@ -16,6 +16,9 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 _extend: Any = extend
+_LIBRARY: Mapping[str, Any] = Draft202012Validator.VALIDATORS
+_NAMES = {str: "string", dict: "object", list: "array", bool: "boolean", type(None): "null", int: "integer",
+          float: "number"}
 _TELLING = ("description", "examples", "title", "default", "x-fix", "x-missing")
 
 
@@ -28,7 +31,7 @@ class Schema:
         self._schema = _inlined(schema, schema, self._placed)
         made: Any = _extend(Draft202012Validator, {
             "properties": self._properties, "items": self._items, "allOf": self._all_of, "if": self._if,
-            "uniqueItems": _unique,
+            "anyOf": self._any_of, "additionalProperties": self._additional, "type": _type, "uniqueItems": _unique,
         })
         self._validator: Any = made(self._schema)
 
@@ -69,6 +72,24 @@ class Schema:
                 error.schema_path.appendleft(index)
                 yield error
 
+    def _any_of(self, validator: Any, parts: list[Any], instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if not any(self._child(part).is_valid(instance) for part in parts):
+            yield from _LIBRARY["anyOf"](validator, parts, instance, schema)
+
+    def _additional(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if not isinstance(instance, dict):
+            return
+        known = schema.get("properties", {})
+        if "patternProperties" in schema or wanted is False and not instance.keys() <= known.keys():
+            yield from _LIBRARY["additionalProperties"](validator, wanted, instance, schema)
+        elif isinstance(wanted, dict):
+            child = self._child(wanted)
+            for key, value in instance.items():
+                if key not in known:
+                    for error in child.iter_errors(value):
+                        error.path.appendleft(key)
+                        yield error
+
     def _if(self, _: Any, condition: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         word = "then" if self._child(condition).is_valid(instance) else "else"
         if word in schema:
@@ -97,6 +118,12 @@ def _at(root: Mapping[str, Any], where: str) -> Any:
     for step in where.removeprefix("#/").split("/"):
         found = found[step]
     return found
+
+
+def _type(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    name = _NAMES.get(type(instance))
+    if name is None or not (name == wanted or isinstance(wanted, list) and name in wanted):
+        yield from _LIBRARY["type"](validator, wanted, instance, schema)
 
 
 def _unique(_: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
