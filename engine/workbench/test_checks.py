@@ -60,8 +60,6 @@ class Checks:
         instance = self._play.instance(labels)
         view = next((one for one in self._play.book.views(self._play.snapshot.now) if one.instance == instance), None)
         if view is None or view.state == "no instance":
-            if wanted.evaluated is False:
-                return
             self._miss(wanted, "instance", "one", "none: no sample came for its labels")
             return
         self._check_view(wanted, view)
