@@ -30,6 +30,7 @@ def add_parser(subparsers: Any) -> None:
     option("--speed", metavar="max|N", help="max, or N times as fast as it happened (default: paced for reading)")
     option("--mode", default=RunMode.DRY_RUN.value, choices=[mode.value for mode in RunMode])
     option("--venue", default="paper", metavar="NAME", help="where orders go (default: paper, simulated here)")
+    option("--shadow", metavar="DIR", help="rules that run beside the live ones, restrain nothing and are compared")
     option("--resume", action="store_true", help="go on from the last checkpoint in the state directory")
     add_shared(parser)
 
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     state = args.state or os.environ.get("ENGINE_STATE")
     options = RunOptions(
         root=home(), tape=args.tape, speed=speed, mode=RunMode(args.mode), venue=args.venue,
-        state_dir=Path(state) if state else None, resume=args.resume, environment=dict(os.environ), paced=paced,
+        state_dir=Path(state) if state else None, resume=args.resume,
+        shadow=Path(args.shadow) if args.shadow else None, environment=dict(os.environ), paced=paced,
     )
     if as_json:
         print_json(run_engine(options, JsonNarrator()))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.cli.shadow import shadow_lines
 from engine.cli.shared import FINE, Failure, add_shared, called_as, print_json, state_dir, state_flag
 from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, span
 from engine.model.time import SECOND
@@ -183,6 +184,11 @@ def _reload(status: Status, page: Page) -> list[str]:
     ]
 
 
+def _shadow(status: Status, page: Page) -> list[str]:
+    found = status.get("candidate")
+    return [] if not found else shadow_lines(found)
+
+
 _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
     ("Restrains", restraint_lines),
     ("What is on the disk is not what runs", _reload),
@@ -192,6 +198,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
     ("Doubtful signals", _stale),
     ("Overrides", _overrides),
     ("Not guarding", _not_guarding),
+    ("In shadow", _shadow),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from engine.model.codec import Data
 from engine.model.effects import RuleMoved
@@ -18,7 +19,11 @@ from engine.model.restraints import InForce, Restraint
 from engine.policy.join import Policy
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
+from engine.signals.catalogue import unwired_signals
 from engine.signals.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from engine.core.state import State
 
 SAME, STRICTER, LOOSER, OTHERWISE = "same", "stricter", "looser", "otherwise"
 """How the candidate's joined restraint compares with the one in force."""
@@ -52,6 +57,14 @@ class Counterfactual:
     def load(cls, data: Data) -> Counterfactual:
         """Return what `dump` wrote."""
         return cls(since=data["since"], **{key: Counter(item) for key, item in data.items() if key != "since"})
+
+
+def stand_beside(state: State, ruling: Ruling) -> None:
+    """Let `ruling` run in shadow in `state` from now on; nothing where it was written for other signals."""
+    if ruling.catalogue.digest != state.snapshot.catalogue.digest:
+        return
+    unwired = unwired_signals(ruling.catalogue, state.producers)
+    state.candidate = Candidate(ruling, state.snapshot, state.flags.values, unwired, state.at)
 
 
 class Candidate:

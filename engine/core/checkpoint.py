@@ -69,7 +69,9 @@ def load_state(state: State, data: Data) -> None:
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
     state.book_version = state.book.version
-    if state.candidate is not None and data["candidate"] is not None:
+    if data["candidate"] is None:
+        state.candidate = None
+    elif state.candidate is not None:
         state.candidate.load(data["candidate"], state.policy, state.standing())
 
 

@@ -47,6 +47,8 @@ class Start:
     settings_digest: str
     source_digest: str
     """The files themselves and the environment's flags: from this blob the configuration is made again."""
+    shadow_digest: str = ""
+    """The same of the rule set that runs in shadow beside the live one; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ holds the files themselves, and a resumption never looks at the disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.core.state import State
@@ -14,7 +14,7 @@ from engine.model.codec import decode
 from engine.model.events import Command, Event, Reload, Start
 from engine.ports.journal import JournalError, JournalReader
 from engine.ruleset.diagnostics import Finding
-from engine.runtime.config import Config, config_from_source
+from engine.runtime.config import Config, config_from_source, load_config
 
 FIRST = 1
 """The seq of a run's Start."""
@@ -47,6 +47,14 @@ def config_of(journal: JournalReader, root: Path, digest: str) -> Config:
         what = f"the journal does not hold the files {digest[:12]} that decided"
         raise JournalError(what, "start a new run with another --state DIR")
     return _usable_source(root, source)
+
+
+def shadow_config(root: Path, environment: Mapping[str, str], rules: Path) -> Config:
+    """Return the configuration with the rules in `rules` in place of the live ones; ConfigError where it is broken."""
+    config = load_config(root, environment, rules=[rules])
+    if not config.usable:
+        raise ConfigError(config.findings)
+    return config
 
 
 def offer(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.core.candidate import stand_beside
 from engine.core.checkpoint import dump_state, load_state
 from engine.core.report import status
 from engine.core.state import State
@@ -21,7 +22,7 @@ from engine.model.codec import Data, canonical
 from engine.model.effects import CommandAnswered, Effect
 from engine.model.events import Command, HaltCommand, Input, ResumeCommand, SetFlagCommand
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
-from engine.runtime.configured import config_of
+from engine.runtime.configured import config_of, journalled_config
 from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
 from engine.runtime.control_server import user_name
 from engine.runtime.halt_file import STILL_THERE, HaltFile
@@ -70,6 +71,9 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
         standing, data = unpack(found)
         config = config_of(journal, root, standing.source)
         state, _ = rewire(config, standing.producers, at=standing.at)
+        start, _ = journalled_config(journal, root)
+        if start.shadow_digest:
+            stand_beside(state, config_of(journal, root, start.shadow_digest).ruling())
         load_state(state, data["core"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         what = f"the state at input {found.seq} was written by another version of this engine"

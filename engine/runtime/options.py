@@ -35,6 +35,8 @@ class RunOptions:
     state_dir: Path | None = None
     resume: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    shadow: Path | None = None
+    """Rules that run in shadow beside the live ones; for a run that begins."""
     paced: bool = False
     """Wait after each shown decision so that a person can read it."""
     history: Callable[[Path, HistoryHeader], HistoryWriter] = history_writer

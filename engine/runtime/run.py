@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.core.candidate import stand_beside
+from engine.core.state import State
 from engine.model.digest import GENESIS
 from engine.model.events import Start
 from engine.model.flagbook import effective_mode
@@ -20,7 +22,7 @@ from engine.ports.feed import Tape
 from engine.ports.journal import Journal
 from engine.runtime.cold_start import Beginning, beginning
 from engine.runtime.config import Config
-from engine.runtime.configured import config_of, journalled_config, offer
+from engine.runtime.configured import config_of, journalled_config, offer, shadow_config
 from engine.runtime.drive import Drive, Setting
 from engine.runtime.history import TAPE_EPOCH, Recording, fresh_with, recording_of, tape_identity
 from engine.runtime.last_good import NAME as LAST_GOOD
@@ -51,6 +53,7 @@ class _Asked:
     journal: Journal
     clock: Clock
     path: Path
+    shadow: Config | None = None
     recording: Recording | None = None
 
 
@@ -60,6 +63,8 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     Raises RunError, ConfigError, TapeError, StateError or JournalError, each with what is
     wrong and a fix.
     """
+    if options.shadow is not None and options.resume:
+        raise RunError("a run that goes on keeps the shadow it began with", "leave --shadow out, or begin a new run")
     if options.venue != "paper":
         raise RunError(f"there is no venue {options.venue!r}", "this engine trades on paper: leave --venue out")
     clock = system_clock()
@@ -69,6 +74,7 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
         begun = beginning(options.root, options.environment, run_path(options.state_dir, options.root) / LAST_GOOD)
         # What was asked for, not what a dry-run flag makes of it: a start that would be refused is no rehearsal.
         guarded(begun.config, tape, options.mode)
+    shadow = None if options.shadow is None else shadow_config(options.root, options.environment, options.shadow)
     with open_for_run(options.state_dir, root=options.root, resume=options.resume, now=clock.now()) as where:
         if begun is not None:
             check_room(where.path, begun.config.settings.run.free_disk)
@@ -76,7 +82,7 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
         try:
             asked = _Asked(
                 options=options, observer=observer, tape=tape, tape_id=tape_identity(tape), journal=journal,
-                clock=clock, path=where.path,
+                clock=clock, path=where.path, shadow=shadow,
             )
             setting, config, notes = _resumed(asked) if begun is None else _fresh(asked, begun)
             observer.start(_info(asked, config, setting, where.path, notes))
@@ -98,13 +104,17 @@ def _fresh(asked: _Asked, begun: Beginning) -> Opened:
     mode, why = effective_mode(asked.options.mode, config.flag_book().values)
     journal, blobs = asked.journal, config.blobs
     asked = _recorded(asked, config)
+    shadow = "" if asked.shadow is None else journal.put_blob(asked.shadow.blobs.source)
     start = Start(
         mode=mode, epoch=asked.tape_id[:TAPE_EPOCH], rules_digest=journal.put_blob(blobs.rules),
         catalogue_digest=journal.put_blob(blobs.catalogue), flags_digest=journal.put_blob(blobs.flags),
         settings_digest=journal.put_blob(blobs.settings), source_digest=journal.put_blob(blobs.source),
+        shadow_digest=shadow,
     )
     setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
     setting.trouble = bool(begun.trouble)
+    if asked.shadow is not None:
+        stand_beside(setting.wired.state, asked.shadow.ruling())
     warnings = tuple(f"{found.file}:{found.line}: {found.message}" for found in config.findings)
     lost = "" if begun.trouble else keep_last_good(asked.path / LAST_GOOD, blobs.source)
     return setting, config, tuple(note for note in (why, lost, *begun.trouble, *warnings) if note)
@@ -119,18 +129,25 @@ def _resumed(asked: _Asked) -> Opened:
     if found.checkpoint is None:
         # Killed before its first checkpoint: the whole run again, compared with what it had written.
         setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
+        _shadow_again(setting.wired.state, journal, root, start)
     else:
         standing, data = unpack(found.checkpoint)
         config = config_of(journal, root, standing.source)
         if standing.tape != asked.tape_id:
             raise RunError(f"{asked.options.tape} is not the tape that this run was on", "give that tape to --tape")
         setting = _setting(asked, config, None, standing)
+        _shadow_again(setting.wired.state, journal, root, start)
         restore(data, setting.wired.state, setting.wired.venue)
     setting.record.continue_from(setting.standing.effect_n, setting.standing.digest)
     setting.replay = commands_after(journal, setting.standing.seq)
     offered = offer(setting.wired.state, (command for _, command in setting.replay.values()), journal, root)
     setting.known |= {ruling: InForce(config=later, source=source) for ruling, (later, source) in offered.items()}
     return setting, config, found.damaged
+
+
+def _shadow_again(state: State, journal: Journal, root: Path, start: Start) -> None:
+    if start.shadow_digest:
+        stand_beside(state, config_of(journal, root, start.shadow_digest).ruling())
 
 
 def _recorded(asked: _Asked, config: Config) -> _Asked:

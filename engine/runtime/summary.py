@@ -62,6 +62,7 @@ def summarize(state: State, tape: Tape, ending: Ending) -> dict[str, Any]:
         "taker_slippage_bps": None if taker is None else round(taker, 3),
         "taker_fills": tally.taker_fills,
         "positions": shown["positions"],
+        "generation": state.generation, "candidate": shown["candidate"],
         "digest": ending.digest.hex(),
         "state_digest": sha256(canonical(dump_state(state))).hexdigest(),
         "resumed_from_seq": ending.resumed_from_seq,
