@@ -28,7 +28,7 @@ from engine.workbench.diff_json import report_data
 from engine.workbench.diff_markdown import report_markdown
 from engine.workbench.diff_report import Report
 
-_STEPS = 4
+_STEPS = 5
 _PAIR = re.compile(r"[0-9a-f]{16}")
 
 
@@ -49,6 +49,8 @@ def add_verb(verbs: Any) -> None:
     )
     parser.add_argument("--from", dest="begin", metavar="TIME", help="compare from this instant on (default: all)")
     parser.add_argument("--until", metavar="TIME", help="compare up to this instant")
+    parser.add_argument("--exact", action="store_true", help="replay history step by step: slow, keeps what was read")
+    parser.add_argument("--workers", type=_count, default=2, metavar="N", help="processes for --history (default: 2)")
     parser.add_argument("--symbol", action="append", default=[], metavar="NAME", help="only this symbol; repeatable")
     parser.add_argument("--allow-loosening", metavar="PAIR", help="answer for the loosening of exactly this pair")
     parser.add_argument("--acks", metavar="FILE", help="acknowledgements (default: acks.yaml of HEAD)")
@@ -61,6 +63,7 @@ def _run(args: argparse.Namespace) -> int:
     wanted = Comparison(
         rearm=args.rearm, symbols=frozenset(args.symbol), begin=_instant("--from", args.begin),
         end=_instant("--until", args.until), asked=_asked(args),
+        exact=args.exact, workers=args.workers,
     )
     if args.allow_loosening is not None and not _PAIR.fullmatch(args.allow_loosening):
         raise Failure(f"{args.allow_loosening} is no pair", "give the 16 digits that the report prints")
@@ -96,13 +99,22 @@ def _run(args: argparse.Namespace) -> int:
     return FINE if told_of.passed else CHECK_FAILED
 
 
+def _count(text: str) -> int:
+    """Return `text` as a count of at least one; argparse tells of the ValueError."""
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
 def _asked(args: argparse.Namespace) -> str:
     """Return the options that decide what is compared, as they would be typed again."""
     pairs = [
         ("--tape", args.tape), ("--history", args.history), ("--rearm", args.rearm), ("--from", args.begin),
         ("--until", args.until), *(("--symbol", symbol) for symbol in args.symbol),
     ]
-    return shlex.join(word for option, value in pairs if value is not None for word in (option, value))
+    words = [word for option, value in pairs if value is not None for word in (option, value)]
+    return shlex.join([*words, *(["--exact"] if args.exact else [])])
 
 
 def _side(name: str) -> Revision:

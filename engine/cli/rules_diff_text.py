@@ -17,7 +17,6 @@ _COLOURS = {
     Verdict.LOOSER: "red", Verdict.BOTH: "red", Verdict.STRICTER: "green", Verdict.NOT_REPLAYABLE: "yellow",
     Verdict.NOT_EXERCISED: "yellow", Verdict.SAME: "dim",
 }
-_QUIET = (Verdict.SAME, Verdict.NOT_EXERCISED)
 
 
 def report_lines(report: Report, paint: Paint) -> Iterator[str]:
@@ -28,7 +27,7 @@ def report_lines(report: Report, paint: Paint) -> Iterator[str]:
     ], indent="")
     yield "coverage"
     yield from columns((one.signal, words.coverage_words(one)) for one in report.coverage)
-    told = [rule for rule in report.rules if rule.became != "unchanged" or rule.verdict not in _QUIET or rule.tests]
+    told = [rule for rule in report.rules if words.is_told(rule)]
     for rule in told:
         yield ""
         yield from _rule(rule, paint)
@@ -101,8 +100,8 @@ def _changes(changes: Iterable[Change]) -> Iterator[str]:
 def _quiet(rules: Sequence[RuleDiff]) -> Iterator[str]:
     if not rules:
         return
-    idle = [rule.id for rule in rules if rule.verdict is Verdict.NOT_EXERCISED]
-    yield f"{len(rules)} rules are not changed" + (f"; not exercised: {', '.join(idle)}" if idle else "")
+    yield words.quiet_words(rules)
+    yield from columns((rule.id, rule.verdict.value, rule.why) for rule in rules if rule.verdict is not Verdict.SAME)
 
 
 def _rest(report: Report) -> Iterator[str]:

@@ -12,23 +12,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.model.history import HistoryHeader
+from engine.model.samples import SignalSpec
 from engine.ports.feed import Tape
 from engine.ports.history import History
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.loosening import compare
 from engine.ruleset.reading import timed_signals
+from engine.ruleset.ruling import Ruling
 from engine.runtime.acks import ACKS, Acks, entry, read_acks
 from engine.runtime.history import tape_history
 from engine.runtime.revisions import Revision
 from engine.runtime.wiring_history import open_history
 from engine.workbench.diff import Compared, Report, Setting, diff
-from engine.workbench.diff_coverage import Coverage, CoverageCount, signals_read
+from engine.workbench.diff_columns import count_columns, with_inputs
+from engine.workbench.diff_coverage import CoverageCount, signals_read
 from engine.workbench.diff_report import Acknowledged, Range, SideInfo
+from engine.workbench.fast import fast_replay
 from engine.workbench.replay import Rearm, ReplayOptions, default_rearm, replay
 from engine.workbench.timeline import Timeline
 
 Told = Callable[[str], None]
 """Hears what is being done, for a progress line."""
+Play = Callable[[Ruling, ReplayOptions], Timeline]
 _REARMS = {
     "recorded": "as they were recorded, on both sides",
     "on-clear": "on-clear: a latch ends as soon as `engine rearm` would accept it, on both sides",
@@ -44,6 +49,10 @@ class Comparison:
     symbols: frozenset[str] = frozenset()
     begin: int | None = None
     end: int | None = None
+    workers: int = 2
+    """Processes that share a replay by columns."""
+    exact: bool = False
+    """Whether recorded history is replayed step by step, which keeps what was read, and takes its time."""
     asked: str = ""
     """The options that named the history, as they are typed, for whoever acknowledges."""
 
@@ -71,16 +80,29 @@ def over_tape(pair: Pair, tape: Tape, wanted: Comparison, told: Told = lambda te
     also = timed_signals(rulings[1].rules.rules) & frozenset(rulings[0].catalogue.specs)
     told("the tape as the base hears it")
     history = tape_history(pair.base.config, tape, also=also)
-    histories: list[History] = [history, history]
+    histories = (history, history)
     notes: tuple[str, ...] = ()
     if rulings[0].catalogue.digest != rulings[1].catalogue.digest:
         told("the tape as the head hears it")
-        histories[1] = tape_history(pair.head.config, tape)
+        histories = (history, tape_history(pair.head.config, tape))
         notes = (
             "The sides differ in their signals: each heard the tape through its own catalogue and placed its own "
             "orders, which are not compared one by one.",
         )
-    return _compared(pair, histories, wanted, _Extra(told=told, notes=notes))
+
+    def play(heard: History) -> Play:
+        return lambda ruling, options: replay(ruling, heard, options=options)
+
+    def cover(count: CoverageCount, end: int) -> None:
+        for record in history.records():
+            if record.at >= end:
+                break
+            count.add(record)
+
+    return _compared(pair, wanted, _Playing(
+        header=history.header, play=(play(histories[0]), play(histories[1])), cover=cover, told=told, notes=notes,
+        apart=histories[0] is not histories[1],
+    ))
 
 
 def over_history(pair: Pair, path: Path, wanted: Comparison, told: Told = lambda text: None) -> Report:
@@ -93,48 +115,62 @@ def over_history(pair: Pair, path: Path, wanted: Comparison, told: Told = lambda
             "The sides differ in their signals. A history says what was stale as it was recorded: what another "
             "max_age or range would have made of it is not shown here.",
         )
-    return _compared(pair, [history, history], wanted, _Extra(told=told, notes=notes))
+    exact = wanted.exact
+
+    def play(ruling: Ruling, options: ReplayOptions) -> Timeline:
+        if exact:
+            return replay(ruling, history, options=options)
+        return fast_replay(ruling, history, options=options, workers=wanted.workers)
+
+    def cover(count: CoverageCount, end: int) -> None:
+        count_columns(history, _specs(pair), count, end)
+
+    report = _compared(pair, wanted, _Playing(header=history.header, play=(play, play), cover=cover, told=told,
+                                              notes=notes, exact=exact))
+    return with_inputs(report, history, pair.base.config.ruling(), pair.head.config.ruling())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Extra:
+class _Playing:
+    """How either side is replayed, and how the coverage of the history is counted."""
+
+    header: HistoryHeader
+    play: tuple[Play, Play]
+    cover: Callable[[CoverageCount, int], None]
     told: Told
     notes: tuple[str, ...]
+    exact: bool = True
+    apart: bool = False
+    """Whether each side heard a history of its own: then their orders are not one by one the same."""
 
 
-def _compared(pair: Pair, histories: list[History], wanted: Comparison, extra: _Extra) -> Report:
-    header = histories[0].header
-    options = wanted.options(header)
+def _compared(pair: Pair, wanted: Comparison, playing: _Playing) -> Report:
+    options = wanted.options(playing.header)
     timelines: list[Timeline] = []
-    for side, history, name in zip((pair.base, pair.head), histories, ("base", "head"), strict=True):
-        extra.told(f"the {name} over it")
-        timelines.append(replay(side.config.ruling(), history, options=options))
-    apart = histories[0] is not histories[1]
-    if apart:
+    for side, play, name in zip((pair.base, pair.head), playing.play, ("base", "head"), strict=True):
+        playing.told(f"the {name} over it")
+        timelines.append(play(side.config.ruling(), options))
+    if playing.apart:
         timelines = [replace(one, judgements=()) for one in timelines]
     begin, end = timelines[0].begin, min(timelines[0].end, timelines[1].end)
-    coverage, symbols = _covered(pair, histories[0], begin, end)
+    count = CoverageCount(_specs(pair), pair.reads(), begin)
+    playing.told("what was known of it")
+    playing.cover(count, end)
     setting = Setting(
         range=Range(
-            name=header.name, begin=begin, end=end, records=timelines[0].rows,
-            symbols=tuple(sorted(wanted.symbols or symbols)), rearm=_REARMS[options.rearm], exact=True,
+            name=playing.header.name, begin=begin, end=end, records=timelines[0].rows,
+            symbols=tuple(sorted(wanted.symbols or count.symbols)), rearm=_REARMS[options.rearm], exact=playing.exact,
             asked=wanted.asked,
         ),
-        coverage=coverage, changes=compare(pair.base.config.ruling(), pair.head.config.ruling()),
-        notes=(*extra.notes, *_settings_note(pair)),
+        coverage=count.covered(end), changes=compare(pair.base.config.ruling(), pair.head.config.ruling()),
+        notes=(*playing.notes, *_settings_note(pair)),
     )
     return diff(_side(pair.base, timelines[0]), _side(pair.head, timelines[1]), setting)
 
 
-def _covered(pair: Pair, history: History, begin: int, end: int) -> tuple[tuple[Coverage, ...], set[str]]:
-    catalogue = pair.base.config.ruling().catalogue
-    specs = {**pair.head.config.ruling().catalogue.specs, **catalogue.specs}
-    count = CoverageCount(specs, pair.reads(), begin)
-    for record in history.records():
-        if record.at >= end:
-            break
-        count.add(record)
-    return count.covered(end), count.symbols
+def _specs(pair: Pair) -> dict[str, SignalSpec]:
+    """Return the signals of both sides by name; where both have one, as the base says."""
+    return {**pair.head.config.ruling().catalogue.specs, **pair.base.config.ruling().catalogue.specs}
 
 
 def _side(side: Revision, timeline: Timeline) -> Compared:

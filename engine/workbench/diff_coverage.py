@@ -38,7 +38,8 @@ class CoverageCount:
     def __init__(self, specs: Mapping[str, SignalSpec], signals: Iterable[str], begin: int) -> None:
         wanted = sorted(set(signals) & set(specs))
         self._specs = {name: specs[name] for name in wanted if not specs[name].order_scope}
-        self._begin = begin
+        self.begin = begin
+        self._symbol_at = {name: spec.labels.index("symbol") for name, spec in specs.items() if "symbol" in spec.labels}
         self._known: dict[Slot, int] = {}
         self._first: dict[Slot, int] = {}
         self._since: dict[Slot, int] = {}
@@ -54,14 +55,24 @@ class CoverageCount:
                 self._first[name, ()] = begin
         self.symbols: set[str] = set()
 
+    def wants(self, signal: str) -> bool:
+        """Return whether anybody asks about `signal`."""
+        return signal in self._specs
+
+    def settle(self, slot: Slot, first: int, known: int) -> None:
+        """Take in the whole of a series at once: when it was first heard, and how long it was known (ns)."""
+        self._first.setdefault(slot, first)
+        self._known[slot] = known
+
     def add(self, record: Record) -> None:
         """Count one record."""
         if isinstance(record, Row):
+            place = self._symbol_at.get(record.signal)
+            if place is not None:
+                self.symbols.add(record.labels[place])
             spec = self._specs.get(record.signal)
             if spec is None:
                 return
-            if "symbol" in spec.labels:
-                self.symbols.add(record.labels[spec.labels.index("symbol")])
             # An event is its producer's best sign of life, whatever its labels.
             labels = () if spec.kind is SignalKind.EVENT else record.labels
             self._turn((record.signal, labels), record.at, known=record.status == 0)
@@ -85,7 +96,7 @@ class CoverageCount:
         if known:
             self._since.setdefault(slot, at)
         elif slot in self._since:
-            self._known[slot] = self._known.get(slot, 0) + max(0, at - max(self._begin, self._since.pop(slot)))
+            self._known[slot] = self._known.get(slot, 0) + max(0, at - max(self.begin, self._since.pop(slot)))
 
     def covered(self, end: int) -> tuple[Coverage, ...]:
         """Return the coverage of every signal asked about, until `end`, by name."""
@@ -94,10 +105,10 @@ class CoverageCount:
             shares: list[tuple[float, tuple[str, ...], int, int]] = []
             for slot, first in self._first.items():
                 if slot[0] == name:
-                    length = max(0, end - max(first, self._begin))
+                    length = max(0, end - max(first, self.begin))
                     known = self._known.get(slot, 0)
                     if slot in self._since:
-                        known += max(0, end - max(self._begin, self._since[slot]))
+                        known += max(0, end - max(self.begin, self._since[slot]))
                     known = min(known, length)
                     shares.append((known / length if length else 0.0, slot[1], known, length))
             found.append(_coverage(name, shares))

@@ -16,7 +16,6 @@ from engine.workbench.diff_style import STYLE
 
 MOST_ROWS = 500
 MOST_CHARTS = 80
-_QUIET = (Verdict.SAME, Verdict.NOT_EXERCISED)
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _LEGEND = (
     ("entries_paused", "entries paused"), ("reduce_only", "reduce only"), ("halted", "halted"),
@@ -29,7 +28,7 @@ Item = TypeVar("Item")
 def report_html(report: Report) -> str:
     """Return `report` as a page. Everything that came from a file is text in it and nothing else."""
     whole = Window(begin=report.range.begin, end=report.range.end)
-    told = [rule for rule in report.rules if rule.became != "unchanged" or rule.verdict not in _QUIET or rule.tests]
+    told = [rule for rule in report.rules if words.is_told(rule)]
     charts = _Charts(whole)
     parts = [
         _head(report), _coverage(report), _verdict(report), _overview(report), _legend() if told else "",
@@ -115,7 +114,7 @@ def _coverage(report: Report) -> str:
 
 
 def _overview(report: Report) -> str:
-    told = [rule for rule in report.rules if rule.became != "unchanged" or rule.verdict not in _QUIET or rule.tests]
+    told = [rule for rule in report.rules if words.is_told(rule)]
     quiet = [rule for rule in report.rules if rule not in told]
     rows = [
         (
@@ -127,8 +126,7 @@ def _overview(report: Report) -> str:
     ]
     parts = [_table(("rule", "", "verdict", "restrained", "episodes", "why"), rows)] if rows else []
     if quiet:
-        idle = sum(rule.verdict is Verdict.NOT_EXERCISED for rule in quiet)
-        what = f"{len(quiet)} rules are not changed; this history did not exercise {idle} of them"
+        what = words.quiet_words(quiet)
         others = [(f"<code>{text(rule.id)}</code>", _tag(rule.verdict), text(rule.why)) for rule in quiet]
         parts.append(f"<details><summary>{what}</summary>{_table(('rule', 'verdict', 'why'), others)}</details>")
     return "<h2>Rules</h2>\n" + "\n".join(parts)

@@ -68,7 +68,8 @@ def windows(stretches: Sequence[Stretch], whole: Window) -> list[Window]:
     found: list[Window] = []
     for begin, end, _ in sorted(largest):
         margin = max(int((end - begin) * _MARGIN), _LEAST_WINDOW)
-        window = Window(begin=max(whole.begin, begin - margin), end=min(whole.end, end + margin))
+        first, last = (begin - margin) // SECOND * SECOND, -(-(end + margin) // SECOND) * SECOND
+        window = Window(begin=max(whole.begin, first), end=min(whole.end, last))
         if (window.end - window.begin) * 4 < whole.end - whole.begin:
             found.append(window)
     return found

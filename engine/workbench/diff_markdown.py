@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.ruleset.loosening import Change
 from engine.ruleset.words import printable
 from engine.workbench import diff_words as words
-from engine.workbench.diff_report import InstanceDiff, Report, RuleDiff, Verdict
+from engine.workbench.diff_report import InstanceDiff, Report, RuleDiff
 from engine.workbench.diff_spans import Stretch, Way, scope_words, total
 
 MOST_SPANS = 20
@@ -30,13 +30,12 @@ _SPECIAL = re.compile(
 _BREAKS = "@#:w"
 _WIDTHLESS = "&#8203;"
 Item = TypeVar("Item")
-_QUIET = (Verdict.SAME, Verdict.NOT_EXERCISED)
 
 
 def report_markdown(report: Report) -> str:
     """Return `report` as Markdown of at most `LARGEST` characters; what is left out is counted."""
     parts = [_head(report), _coverage(report), _table(report), _acknowledge(report)]
-    shown = [rule for rule in report.rules if _is_told(rule)]
+    shown = [rule for rule in report.rules if words.is_told(rule)]
     details = ["\n".join(_rule(rule)) for rule in shown[:MOST_RULES]]
     tail = [_policy(report), _orders(report), _others(report), _orphans(report), _notes(report)]
     room = LARGEST - sum(len(part) + 2 for part in (*parts, *tail)) - 200
@@ -103,7 +102,7 @@ def _coverage(report: Report) -> str:
 
 
 def _table(report: Report) -> str:
-    told = [rule for rule in report.rules if rule.became != "unchanged" or rule.verdict not in _QUIET]
+    told = [rule for rule in report.rules if words.is_told(rule)]
     rows = [
         (
             code(rule.id), rule.became, f"**{rule.verdict.value}**", words.minutes_words(rule) or "-",
@@ -117,10 +116,8 @@ def _table(report: Report) -> str:
         parts.append(f"_and {len(told) - MOST_RULES} more rules_")
     unchanged = [rule for rule in report.rules if rule not in told]
     if unchanged:
-        idle = [rule for rule in unchanged if rule.verdict is Verdict.NOT_EXERCISED]
-        what = f"{len(unchanged)} rules are not changed; this history did not exercise {len(idle)} of them"
         quiet = [(code(rule.id), rule.verdict.value, escaped(rule.why)) for rule in unchanged]
-        parts.append(_details(what, _rows(("rule", "verdict", "why"), quiet)))
+        parts.append(_details(words.quiet_words(unchanged), _rows(("rule", "verdict", "why"), quiet)))
     return "\n\n".join(parts)
 
 
@@ -137,10 +134,6 @@ def _acknowledge(report: Report) -> str:
         *_fenced(report.paste.splitlines(), "yaml"), "", "or type:", "", *_fenced([words.to_type(report)], "sh"), "",
         "Any further change makes another pair.",
     ])
-
-
-def _is_told(rule: RuleDiff) -> bool:
-    return rule.became != "unchanged" or rule.verdict not in _QUIET or bool(rule.tests)
 
 
 def _rule(rule: RuleDiff) -> Iterator[str]:

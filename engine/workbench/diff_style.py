@@ -13,7 +13,7 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:22px;line-height:1.3;margin:0 0 4px}h2{font-size:18px;margin:36px 0 8px}h3{font-size:15px;
 margin:20px 0 6px}
 a{color:var(--link)}code,pre,td.n,.axis{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-code{font-size:.9em;overflow-wrap:anywhere}
+code{font-size:.9em;overflow-wrap:anywhere}td code{overflow-wrap:break-word}
 pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:10px 12px;overflow-x:auto;
 font-size:13px}
 .verdict{border:1px solid var(--line);border-left:6px solid var(--good);border-radius:6px;padding:14px 18px;
@@ -57,7 +57,8 @@ border-radius:3px;overflow:hidden}
 overflow:hidden}
 .bar i{display:block;height:8px;background:var(--good)}.bar.low i{background:var(--bad)}
 pre .add{color:var(--good)}pre .del{color:var(--bad)}
-@media(max-width:640px){.row>b{flex-basis:46px}.chart figcaption{margin-left:46px}dl{grid-template-columns:1fr}}
+@media(max-width:640px){.axis span:nth-child(even){visibility:hidden}
+.row>b{flex-basis:46px}.chart figcaption{margin-left:46px}dl{grid-template-columns:1fr}}
 @media print{body{max-width:none}details{display:block}section.rule{break-inside:avoid}
 .lane i{print-color-adjust:exact}}
 """

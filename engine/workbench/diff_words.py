@@ -12,7 +12,7 @@ from engine.ruleset.words import inputs_text, printable, restraint_words
 from engine.workbench.diff_coverage import Coverage
 from engine.workbench.diff_episodes import Divergence, EpisodeChange
 from engine.workbench.diff_orders import OrderCase, OrderDiff
-from engine.workbench.diff_report import InstanceDiff, Report, RuleDiff, SideInfo
+from engine.workbench.diff_report import InstanceDiff, Report, RuleDiff, SideInfo, Verdict
 from engine.workbench.diff_spans import Stretch, Way
 
 NOTHING = "nothing"
@@ -100,6 +100,23 @@ def restrained(span: Stretch) -> str:
 
 def _imposed(restraint: Restraint, because: Sequence[str]) -> str:
     return f"{restraint_words(restraint)} ({', '.join(because)})" if because else NOTHING
+
+
+def is_told(rule: RuleDiff) -> bool:
+    """Return whether a rule is shown by itself: it was changed, or it did otherwise."""
+    did = rule.verdict in (Verdict.LOOSER, Verdict.BOTH, Verdict.STRICTER)
+    return rule.became != "unchanged" or did or bool(rule.tests)
+
+
+def quiet_words(rules: Sequence[RuleDiff]) -> str:
+    """Return what there is to say of the rules that are not shown by themselves."""
+    counts = Counter(rule.verdict for rule in rules)
+    parts = [f"{len(rules)} rules are not changed"]
+    if counts[Verdict.NOT_EXERCISED]:
+        parts.append(f"{counts[Verdict.NOT_EXERCISED]} of them not exercised by this history")
+    if counts[Verdict.NOT_REPLAYABLE]:
+        parts.append(f"{counts[Verdict.NOT_REPLAYABLE]} not replayable over it")
+    return ", ".join(parts)
 
 
 def minutes_words(rule: RuleDiff) -> str:
