@@ -33,7 +33,8 @@ class ParquetHistory:
             self._flushes = form.read_flushes(root)
             form.check_files(root, self._flushes)
         self.header = replace(
-            header, first_at=min((one.first_at for one in self._flushes), default=header.first_at),
+            # Rules were there from the beginning of the run on, whenever the first of them heard anything.
+            header, first_at=min((header.first_at, *(one.first_at for one in self._flushes))),
             last_at=max((one.last_at for one in self._flushes), default=header.last_at),
             has_rearms=header.has_rearms or any(one.rearms for one in self._flushes),
         )
