@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.model.codec import Data
 from engine.model.flags import FlagValue
 from engine.model.restraints import EVERYTHING, NONE, Restraint, Scope
 from engine.model.samples import InputRef, SignalKind
@@ -37,6 +38,8 @@ class CompiledRule:
         self.sources = self._sources()
         self.readings = _readings(self.program)
         self.source = f"{spec.place.file}:{spec.place.line}"
+        self.spelling: Data = None
+        """What the state is the state of, as `carry.signature` once spelled it."""
 
     def resolve(self, flags: Mapping[str, FlagValue]) -> None:
         """Compile and time the rule under `flags`; KeyError names a flag that there is not."""

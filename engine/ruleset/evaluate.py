@@ -14,6 +14,7 @@ from engine.model.effects import Effect
 from engine.model.flags import FlagValue
 from engine.model.restraints import InForce
 from engine.ruleset import rearming, saved, views
+from engine.ruleset.carry import Carry, decide, signature
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.entries import Entries, EntryVerdict
 from engine.ruleset.grants import Grants
@@ -73,7 +74,7 @@ class RuleBook:
 
     def _begin(self) -> None:
         for compiled in self._compiled.values():
-            if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and _may_run(compiled):
+            if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and may_run(compiled):
                 self._step(self._add(compiled, ()), self._at, timed=True)
         for signal in sorted(self._snapshot.catalogue.specs):
             for labels in self._snapshot.labels_of(signal):
@@ -110,7 +111,7 @@ class RuleBook:
             bound = compiled.project(name, labels)
             if bound is None or (compiled.spec.id, bound) in self._instances:
                 continue
-            if _may_run(compiled) and self._counts[compiled.spec.id] < self._cap:
+            if may_run(compiled) and self._counts[compiled.spec.id] < self._cap:
                 self._step(self._add(compiled, bound), at, timed=True)
 
     def next_due(self) -> int | None:
@@ -226,6 +227,7 @@ class RuleBook:
             "digest": self.rules.digest, "at": self._at, "flags": dict(sorted(self._flags.items())),
             "instances": [self._instances[key].dump() for key in sorted(self._instances)],
             "moves": self._moves.dump(), "grants": self._grants.dump(),
+            "rules": {rule: signature(compiled) for rule, compiled in sorted(self._compiled.items())},
         }
 
     def load(self, data: Data) -> None:
@@ -235,13 +237,13 @@ class RuleBook:
         latches and episode numbers stay whatever became of their rules, and grants end.
         """
         renamed = saved.renames({rule: compiled.spec.formerly for rule, compiled in self._compiled.items()})
-        self._at = data["at"]
+        swapped_at, self._at = max(self._at, data["at"]), data["at"]
         if data["flags"] != self._flags:
             self._flags = dict(data["flags"])
             for compiled in self._compiled.values():
                 compiled.resolve(self._flags)
             self._entries.adopt()
-        self._restore(data["instances"], renamed)
+        self._restore(data, renamed, swapped_at)
         self._moves.load(data["moves"], saved.lifecycled(self._instances), renamed, self._at)
         self._grants.load(data["grants"])
         for instance in self._grants.all():
@@ -249,15 +251,20 @@ class RuleBook:
         if data["digest"] != self.rules.digest:
             self._grants.revoke(self._at)
 
-    def _restore(self, dumped: list[Data], renamed: Mapping[str, str]) -> None:
-        for item in dumped:
+    def _restore(self, data: Data, renamed: Mapping[str, str], at: int) -> None:
+        rules: Mapping[str, Data] = data.get("rules", {})
+        carries: dict[str, Carry] = {}
+        for item in data["instances"]:
             key = saved.key_of(item, renamed)
             compiled = self._compiled.get(key[0])
-            if compiled is None or compiled.spec.kind is RuleKind.ENTRY or not _may_run(compiled):
+            if compiled is None or compiled.spec.kind is RuleKind.ENTRY or not may_run(compiled):
                 continue
-            if len(key[1]) == len(compiled.spec.by):
+            carry = carries.get(item["rule"])
+            if carry is None:
+                carry = carries[item["rule"]] = decide(rules.get(item["rule"]), compiled)
+            if not carry.reset and len(key[1]) == len(compiled.spec.by):
                 instance = self._instances.get(key) or self._add(compiled, key[1])
-                instance.load(item)
+                instance.load(item, carry, at)
         self._readers.reset()
         for instance in self._instances.values():
             instance.recount(self._snapshot)
@@ -268,8 +275,12 @@ class RuleBook:
         return frozenset(self._instances)
 
     def reconsider(self, at: int) -> None:
-        """Ask every instance anew: after a load under other rules, what was answered answers another question."""
+        """Ask every instance anew: after a load under other rules, what was answered answers another question.
+
+        Grants end, also where only flags or signals are new: what is heard from here on renews them.
+        """
         at = self._now(at)
+        self._grants.revoke(at)
         for key in sorted(self._instances):
             self._step(self._instances[key], at, timed=True)
 
@@ -307,7 +318,7 @@ class RuleBook:
         return instance
 
 
-def _may_run(compiled: CompiledRule) -> bool:
+def may_run(compiled: CompiledRule) -> bool:
     """Whether the rule may ever be evaluated in this run; a flag may switch it on, nothing wires it or turns it on."""
     return compiled.spec.enforcement is not Enforcement.OFF and not compiled.missing
 

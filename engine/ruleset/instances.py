@@ -7,11 +7,13 @@ evaluator does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from engine.model.codec import Data
 from engine.model.truth import Truth
 from engine.ruleset import kleene
+from engine.ruleset.carry import WHOLE, Carry, standing_under
 from engine.ruleset.codegen import RuleFunction, Template
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.held import HeldClock
@@ -187,22 +189,32 @@ class Instance(_Quick):
             "watched": [watch.since for watch in self.watches],
         }
 
-    def load(self, data: Data) -> None:
-        """Become what `dump` wrote."""
-        standing = data["standing"]
-        self.standing = Standing(
-            **{**standing, "state": State(standing["state"]), "reading": Reading(standing["reading"])}
-        )
+    def load(self, data: Data, carry: Carry = WHOLE, at: int = 0) -> None:
+        """Become what `dump` wrote; under other rules only as far as `carry` says, from `at` (ns) on."""
+        standing = standing_of(data)
+        self.standing = standing_under(carry, standing, self.compiled, at)
         self.answer, self.reasons = data["answer"], tuple(data["reasons"])
         # Other held conditions than before begin anew: what they counted was something else.
-        if len(data["clocks"]) == len(self.clocks):
-            for place, (clock, item) in enumerate(zip(self.clocks, data["clocks"], strict=True)):
-                clock.load(item)
-                self.held[place] = clock.value is True
-        if len(data["watched"]) == len(self.watches):
-            for watch, since in zip(self.watches, data["watched"], strict=True):
-                watch.since = since
+        for place, was in enumerate(_from(carry.held, len(self.clocks))):
+            if was is not None and was < len(data["clocks"]):
+                self.clocks[place].load(data["clocks"][was])
+                self.held[place] = self.clocks[place].value is True
+        for place, was in enumerate(_from(carry.reads, len(self.watches))):
+            if was is not None and was < len(data["watched"]):
+                self.watches[place].since = data["watched"][was]
+        if not self.compiled.evaluated:
+            self.forget()
         self.rate()
+
+
+def _from(places: tuple[int | None, ...] | None, count: int) -> Sequence[int | None]:
+    return range(count) if places is None else places
+
+
+def standing_of(data: Data) -> Standing:
+    """Return the standing of a dumped instance."""
+    standing = data["standing"]
+    return Standing(**{**standing, "state": State(standing["state"]), "reading": Reading(standing["reading"])})
 
 
 def bind_inputs(compiled: CompiledRule, labels: tuple[str, ...], snapshot: Snapshot) -> tuple[int, ...]:

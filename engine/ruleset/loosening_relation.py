@@ -7,7 +7,7 @@ what is not known to hang together is taken to be free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import prod
@@ -19,6 +19,7 @@ from engine.ruleset.loosening_links import Facts
 from engine.ruleset.loosening_normal import Node, inputs_in, normal
 from engine.ruleset.loosening_side import Side
 from engine.ruleset.spec import Expression
+from engine.signals.catalogue import Catalogue
 
 MOST_WAYS = 20_000
 """More than so many ways to stand are not tried: what both conditions share is then one fact."""
@@ -34,8 +35,8 @@ def relate(before: tuple[Side, Expression], after: tuple[Side, Expression]) -> P
     (old, old_expression), (new, new_expression) = before, after
     first = normal(old_expression, old.flags, old.catalogue)
     second = normal(new_expression, new.flags, new.catalogue)
-    words = _words(old, new, inputs_in(first) | inputs_in(second))
-    return pairs_of(first, second, _ranges(old, new, inputs_in(first) | inputs_in(second)), words)
+    catalogues, refs = (old.catalogue, new.catalogue), inputs_in(first) | inputs_in(second)
+    return pairs_of(first, second, ranges_of(catalogues, refs), words_of(catalogues, refs))
 
 
 def pairs_of(first: Node, second: Node, ranges: Ranges, words: Mapping[InputRef, tuple[str, ...]]) -> Pairs | None:
@@ -52,21 +53,22 @@ def pairs_of(first: Node, second: Node, ranges: Ranges, words: Mapping[InputRef,
     return None
 
 
-def _ranges(old: Side, new: Side, refs: frozenset[InputRef]) -> dict[InputRef, Interval]:
-    """Return what each input can be in either ruling."""
+def ranges_of(catalogues: Sequence[Catalogue], refs: Iterable[InputRef]) -> dict[InputRef, Interval]:
+    """Return what each input can be in any of `catalogues`, where it is a number."""
     found: dict[InputRef, Interval] = {}
     for ref in refs:
-        specs = [spec for side in (old, new) if (spec := side.catalogue.get(ref.signal)) is not None]
+        specs = [spec for catalogue in catalogues if (spec := catalogue.get(ref.signal)) is not None]
         known = [input_interval(ref, spec) for spec in specs if not spec.values]
         if known:
             found[ref] = Interval(min(one.low for one in known), max(one.high for one in known))
     return found
 
 
-def _words(old: Side, new: Side, refs: frozenset[InputRef]) -> dict[InputRef, tuple[str, ...]]:
+def words_of(catalogues: Sequence[Catalogue], refs: Iterable[InputRef]) -> dict[InputRef, tuple[str, ...]]:
+    """Return the words that each input can be in any of `catalogues`."""
     found: dict[InputRef, tuple[str, ...]] = {}
     for ref in refs:
-        specs = [spec for side in (old, new) if (spec := side.catalogue.get(ref.signal)) is not None]
+        specs = [spec for catalogue in catalogues if (spec := catalogue.get(ref.signal)) is not None]
         found[ref] = tuple(dict.fromkeys(word for spec in specs for word in spec.values))
     return found
 
@@ -106,6 +108,10 @@ def _left(fact: Fact, lost: frozenset[InputRef]) -> tuple[Cell, ...]:
     if fact.inputs & lost:
         return (fact.unknown,) if fact.strict else (*fact.cells, fact.unknown)
     return (*fact.cells, fact.unknown) if fact.partial else fact.cells
+
+
+RISING: frozenset[Pair] = frozenset({(False, False), (False, None), (False, True), (None, None), (True, True)})
+"""Pairs of which the second answer is true wherever the first is, and in doubt wherever the first is."""
 
 
 def answer(node: Node, cells: Sequence[Cell]) -> Answer:
