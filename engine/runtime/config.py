@@ -17,17 +17,17 @@ from engine.model.codec import canonical, to_data
 from engine.model.flagbook import FlagBook
 from engine.model.flags import FlagSpec, FlagValue
 from engine.ruleset.binding import World
+from engine.ruleset.catalogue_file import CatalogueFile, read_catalogue_file
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
+from engine.ruleset.flags_file import FlagFile, read_flags
 from engine.ruleset.lint_unused import Declared, unused
 from engine.ruleset.loader import RuleLoader
 from engine.ruleset.ruling import Denied, Ruling
 from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
-from engine.runtime.catalogue_file import CatalogueFile, read_catalogue_file
 from engine.runtime.denylist import read_denylist
 from engine.runtime.disk import Read, Wanted, read_disk
 from engine.runtime.flags import READ, environment_layer, missing_flags
-from engine.runtime.flags_file import FlagFile, read_flags
 from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import Settings, read_settings
 from engine.signals.catalogue import Catalogue
