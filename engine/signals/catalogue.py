@@ -35,6 +35,9 @@ class Catalogue:
             canonical([_deciding(spec) for spec in by_name.values()])
         ).hexdigest()
 
+    def __reduce__(self) -> tuple[type[Catalogue], tuple[tuple[SignalSpec, ...]]]:
+        return Catalogue, (tuple(self.specs.values()),)
+
     def get(self, name: str) -> SignalSpec | None:
         """Return the signal called `name`, or None."""
         return self.specs.get(name)

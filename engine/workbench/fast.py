@@ -3,7 +3,7 @@
 Expressions run as three-valued columns over a series and a day at a time, split over
 processes. Of all rows only those at which an answer changes are then replayed, through
 the same lifecycle, latches and timers as ever. The timeline is that of `replay`, but for
-what a transition read, which is not kept.
+what a transition read, which is not kept, and the order of latches that closed at one instant.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from engine.model.history import MarkKind
 from engine.ports.history import ColumnarHistory
 from engine.ruleset.compiled import CompiledRule
+from engine.ruleset.reading import signals_of
 from engine.ruleset.ruling import Ruling
 from engine.workbench.fast_arrays import numpy
 from engine.workbench.fast_inputs import Inputs
 from engine.workbench.fast_plan import Plan, plan
-from engine.workbench.fast_play import Played, play
+from engine.workbench.fast_play import Closed, Played, Stepping, play
 from engine.workbench.fast_thin import Thinned, Thinner, questions
-from engine.workbench.replay import ReplayOptions, replay
+from engine.workbench.replay import ReplayOptions
 from engine.workbench.replayable import not_replayable
 from engine.workbench.timeline import Judgement, Timeline
 
@@ -193,7 +194,7 @@ def _played(planned: Plan, parts: list[list[Thinned]], run: _Here | _Beside) -> 
 
 def _stepped(
     ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, exact: dict[str, str]
-) -> Timeline | None:
+) -> tuple[Timeline, tuple[Closed, ...]] | None:
     """Replay step by step what columns cannot say; None for nothing. Adds to `exact` what it adds."""
     proposals = any(mark.kind is MarkKind.PROPOSAL for mark in history.marks())
     if proposals:
@@ -202,28 +203,36 @@ def _stepped(
             exact.setdefault(rule.id, "the history holds proposals")
     if not exact:
         return None
-    rules = tuple(rule for rule in ruling.rules.rules if rule.id in exact)
-    return replay(replace(ruling, rules=replace(ruling.rules, rules=rules)), history, options=options)
+    read = {
+        name for rule in ruling.rules.rules if rule.id in exact for name in signals_of(rule.expr, rule.clear_expr)
+    }
+    # A window that two rules read is one window, kept since the first of them came up: so they go together.
+    rules = tuple(
+        rule for rule in ruling.rules.rules
+        if rule.id in exact or not read.isdisjoint(signals_of(rule.expr, rule.clear_expr))
+    )
+    stepping = Stepping(replace(ruling, rules=replace(ruling.rules, rules=rules)), history, options)
+    timeline = stepping.run()
+    return timeline, stepping.closed()
 
 
 def _joined(  # noqa: PLR0913 - the parts of one timeline
     ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, played: Sequence[Played],
-    stepped: Timeline | None, left_out: Mapping[str, str],
+    stepped: tuple[Timeline, tuple[Closed, ...]] | None, left_out: Mapping[str, str],
 ) -> Timeline:
     header = history.header
     instances = {name: one for found in played for name, one in found.instances.items()}
-    latches = sorted(latch for found in played for latch in found.open_latches)
-    names = [latch.name for latch in latches]
+    closed = {latch.name: latch for found in played for latch in found.closed}
     judgements: tuple[Judgement, ...] = ()
     if stepped is not None:
-        judgements = stepped.judgements
-        instances.update(stepped.instances)
-        names += [name for name in stepped.open_latches if name not in names]
+        judgements = stepped[0].judgements
+        instances.update(stepped[0].instances)
+        closed.update((latch.name, latch) for latch in stepped[1])
     begin = header.first_at if options.begin is None else options.begin
     return Timeline(
         begin=begin, end=header.last_at if options.end is None else options.end,
         instances=dict(sorted(instances.items())), judgements=judgements, not_replayable=left_out,
-        open_latches=tuple(names), rows=history.count(options.end),
+        open_latches=tuple(latch.name for latch in sorted(closed.values())), rows=history.count(options.end),
     )
 
 

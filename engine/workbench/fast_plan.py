@@ -15,7 +15,7 @@ from engine.ruleset.evaluate import INSTANCE_CAP
 from engine.ruleset.reading import signals_of
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Enforcement, RuleKind, RuleSpec
-from engine.signals.catalogue import unwired_signals
+from engine.signals.catalogue import Catalogue, unwired_signals
 from engine.workbench.fast_inputs import ALWAYS, Beside, Birth, Bound, Read, beside
 from engine.workbench.fast_kleene import Unvectorised
 from engine.workbench.fast_play import Cast
@@ -81,10 +81,18 @@ def plan(
             wanted.append(one)
         fast.append(rule)
     return Plan(
-        ruling=replace(ruling, rules=replace(ruling.rules, rules=tuple(fast))), wanted=tuple(wanted),
+        ruling=_travelling(ruling, tuple(fast)), wanted=tuple(wanted),
         groups=_groups(wanted, fast), stretches=_stretches(header, series, options), around=beside(iter(marks)),
-        read=Read(_births(everyone), _events(series, ruling, rules)), heard=rows, exact=exact,
+        read=Read(_births(everyone, ruling.catalogue), _events(series, ruling, rules)), heard=rows, exact=exact,
         cast=Cast(header=header, options=options, marks=_steering(marks), words=_words(ruling)),
+    )
+
+
+def _travelling(ruling: Ruling, rules: tuple[RuleSpec, ...]) -> Ruling:
+    """Return `ruling` with `rules` alone, fit to be sent to another process."""
+    return replace(
+        ruling, rules=replace(ruling.rules, rules=rules), flag_specs=dict(ruling.flag_specs),
+        flag_file=dict(ruling.flag_file), flag_environment=dict(ruling.flag_environment),
     )
 
 
@@ -183,13 +191,14 @@ def _wanted(rule: int, compiled: CompiledRule, labels: tuple[str, ...], row: Row
     return Wanted(rule=rule, labels=labels, inputs=tuple(inputs), birth=ALWAYS if row is None else (row.at, row.batch))
 
 
-def _births(wanted: Iterable[Wanted]) -> dict[Bound, Birth]:
+def _births(wanted: Iterable[Wanted], catalogue: Catalogue) -> dict[Bound, Birth]:
     """Return since when each input is kept. Windows of one span over one series are one window, whoever reads it."""
     shared: dict[tuple[str, tuple[str, ...], int, bool], Birth] = {}
 
     def window(bound: Bound) -> tuple[str, tuple[str, ...], int, bool]:
         ref, labels = bound
-        return (ref.signal, labels, ref.window, ref.reads in ("increase_over", "rate_over"))
+        rises = catalogue.specs[ref.signal].kind is SignalKind.COUNTER and ref.reads in ("increase_over", "rate_over")
+        return (ref.signal, labels, ref.window, rises)
 
     for one in wanted:
         for bound in one.inputs:

@@ -68,7 +68,27 @@ class TellingSnapshot(ReplayedSnapshot):
             super().take(slot, row)
 
 
-class _Telling(Replay):
+class Closed(NamedTuple):
+    """A closed latch; the oldest is the least, and of one instant they stand by rule, labels and episode."""
+
+    since: int
+    rule: str
+    labels: tuple[str, ...]
+    episode: int
+    name: str
+
+
+class Stepping(Replay):
+    """The exact replay, and since when its latches are closed."""
+
+    def closed(self) -> tuple[Closed, ...]:
+        """Return the latches that are closed now."""
+        return tuple(
+            Closed(one.since, one.rule, one.labels, one.episode, one.name) for one in self._book.latches()
+        )
+
+
+class _Telling(Stepping):
     """The exact replay over a `TellingSnapshot`."""
 
     def __init__(
@@ -80,12 +100,6 @@ class _Telling(Replay):
     def blank(self) -> ReplayedSnapshot:
         self._telling = TellingSnapshot(self._ruling.catalogue, self._before)
         return self._telling
-
-    def open_latches(self, batches: Mapping[int, int]) -> tuple[Closed, ...]:
-        return tuple(
-            Closed(one.since, batches.get(one.since, ALONE), one.rule, one.labels, one.episode, one.name)
-            for one in self._book.latches()
-        )
 
     def _slot(self, row: Row) -> int:
         if row.signal.startswith(_TOLD):
@@ -121,23 +135,12 @@ class Cast:
     words: tuple[str, ...]
 
 
-class Closed(NamedTuple):
-    """A closed latch; the oldest is the least. `batch` is that of the point at which it closed, ALONE for a timer's."""
-
-    since: int
-    batch: int
-    rule: str
-    labels: tuple[str, ...]
-    episode: int
-    name: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """What became of one instance, and its latches that are still closed."""
 
     instances: Mapping[str, InstanceTimeline]
-    open_latches: tuple[Closed, ...]
+    closed: tuple[Closed, ...]
 
 
 def play(ruling: Ruling, cast: Cast, wanted: Wanted, heard: Row | None, parts: Sequence[Thinned]) -> Played:
@@ -150,7 +153,7 @@ def play(ruling: Ruling, cast: Cast, wanted: Wanted, heard: Row | None, parts: S
     instances = telling.run().instances
     return Played(
         instances={name: _untold(one) for name, one in instances.items()},
-        open_latches=telling.open_latches({at: batch for at, batch, _, _ in reversed(told) if batch < _LONE}),
+        closed=telling.closed(),
     )
 
 
