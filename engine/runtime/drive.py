@@ -112,6 +112,8 @@ class Drive:
                 if not self._set.standing.ended:
                     if self._set.start is not None:
                         loop.take_urgent(self._set.standing.at, self._set.start)
+                        # Killed from here on, there is a beginning to go on from.
+                        self._set.journal.commit(durable=True)
                     await loop.run()
             self._close(loop, breathing.stopped)
             if self._set.history is not None:
