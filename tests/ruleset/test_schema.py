@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.schema import SCHEMAS, check_schema, shipped_schema
 from engine.ruleset.source import read_yaml
+from engine.ruleset.validation import Schema
 from tests.ruleset.rules_text import codes, findings
 
 RULES = shipped_schema("rules.schema.json")
@@ -119,3 +123,25 @@ def test_doubt_that_restrains_less_needs_a_reason(word: str) -> None:
 
     assert "schema-missing-key" in codes(on_unknown=word, **more)
     assert codes(on_unknown=word, on_unknown_reason="the venue says so itself", **more) == ["lint-on-unknown"]
+
+
+WORDS = st.sampled_from(["guard", "watch", "kill", "entry", "maker_gate", "restrict", "5m", "", "x" * 600, "A_B"])
+VALUES = st.recursive(
+    st.one_of(WORDS, st.booleans(), st.integers(-2, 3), st.floats(-1, 2), st.none()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(
+        st.sampled_from([*RULES["$defs"]["restraint"]["properties"], *RULES["$defs"]["test"]["properties"], "zz"]),
+        inner, max_size=4,
+    )), max_leaves=8,
+)
+A_RULE = st.dictionaries(st.sampled_from([*RULES["$defs"]["rule"]["properties"], "zz"]), VALUES, max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["version", "rules", "zz"]), st.one_of(st.lists(A_RULE, max_size=3), VALUES)))
+def test_kept_validators_say_what_the_library_says(data: Any) -> None:
+    def told(errors: Iterable[ValidationError]) -> list[str]:
+        return sorted(
+            repr((list(one.absolute_path), one.validator, one.validator_value, one.message)) for one in errors
+        )
+
+    assert told(Schema(RULES).errors(data)) == told(Draft202012Validator(RULES).iter_errors(data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -227,3 +228,17 @@ def test_text_shows_line_caret_and_fix_and_never_moves_the_cursor() -> None:
 
 def _at(source: str, spot: tuple[int, int]) -> str:
     return source.split("\n")[spot[0] - 1][spot[1] - 1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from(list("ab '\"\\\n\t#é>|-")), min_size=1, max_size=12), st.sampled_from("'\">|"))
+def test_the_first_character_is_found_where_all_are(text: str, style: str) -> None:
+    """The quick way to the first place agrees with the way that places every character."""
+    written = yaml.safe_dump({"k": {"a": text}}, default_style=style, allow_unicode=True)
+    node = read(written).get("k")
+    at = node.get("a") if node is not None else None
+    assert at is not None
+
+    first = at.spot(0)
+    at.spot(len(at.text))  # places them all
+    assert at.spot(0) == first
