@@ -212,7 +212,7 @@ def _in_doubt(rule: RuleSpec) -> str:
         return f"stays as it was{why}"
     if rule.on_unknown is OnUnknown.CUTBACK and rule.unknown_cutback is not None:
         return f"{restraint_words(rule.unknown_cutback)} once it was not known{grace}{known}{why}"
-    return f"restrains all the same once it was not known{grace}{known}; nothing latches and nothing is sold"
+    return f"restrains all the same once it was not known{grace}{known}; nothing latches and no action begins"
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -89,7 +89,8 @@ def _of_instance(scene: Scene, instance: Instance) -> dict[str, Data]:
     last = [_believable(scene.snapshot, slot) for slot in instance.slots]
     kept = ("state", "since", "truth", "reasons", "timers", "latches", "restrains")
     firing = instance.standing.state in IN_EPISODE
-    asked: list[tuple[str, int, Condition]] = [("expr", len(program.held), program.main)]
+    word = "allow_expr" if compiled.spec.kind is RuleKind.MAKER_GATE else "expr"
+    asked: list[tuple[str, int, Condition]] = [(word, len(program.held), program.main)]
     if program.clear is not None and firing:
         asked.insert(0, ("clear_expr", len(program.held) + 1, program.clear))
     asked += [(plan.text, place, plan.condition) for place, plan in enumerate(program.held)]
@@ -165,9 +166,15 @@ def _why(told: Mapping[str, Data], compiled: CompiledRule) -> str:
         State.FIRING.value: "" if truth == "true" else "; it fired, and what would end it is not known true",
         State.CLEARING.value: "; it fired, and has not been clear for long enough",
         State.COOLDOWN.value: "; it fired, and its lockout still runs",
-        State.HELD.value: ", and doubt restrains" if truth == "unknown" else "; doubt restrained, and has just ended",
+        State.HELD.value: _held(compiled, truth),
     }
     return now + waits.get(state, "")
+
+
+def _held(compiled: CompiledRule, truth: str) -> str:
+    if truth != "unknown":
+        return "; it was in doubt, and has been known for less than `min_clear`"
+    return ", and doubt restrains" if compiled.restrains else ", and doubt has outlasted the grace"
 
 
 @dataclass(frozen=True, slots=True)

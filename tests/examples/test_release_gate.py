@@ -36,6 +36,7 @@ def test_its_rules_are_checked_and_tested_by_the_same_commands(capsys: pytest.Ca
     tested = {line.split()[1].rstrip(":") for line in out.splitlines() if line.startswith("ok")}
     assert tested == {"breaker.errors", "breaker.latency", "gate.busy", "gate.canary", "gate.step"}
     assert "0 failed" in out
+    assert main(["rules", "docs", "--check"]) == 0
 
 
 def test_its_runbook_says_what_runs() -> None:

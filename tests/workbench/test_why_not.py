@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.main import main
+from engine.ruleset.load import load_rules
 from engine.runtime.config import load_config
 from engine.workbench.evaluate_snapshot import moment_book
 from engine.workbench.snapshot_file import read_moment
@@ -126,6 +127,48 @@ def test_a_rule_that_is_switched_off_says_by_what() -> None:
 def test_a_rule_without_instances_says_what_it_waits_for() -> None:
     assert only(answers("kill.daily_loss"))["why"].startswith("no account was heard of yet")
     assert answers("no.such.rule") == []
+
+
+GATE = """
+version: 1
+rules:
+  - id: gate.maker
+    kind: maker_gate
+    summary: Maker orders pay
+    runbook: RUNBOOK.md#thin-book
+    by: [venue, symbol]
+    allow_expr: spread_bps < 20 and not mid_price > 100
+  - id: watch.announcements
+    kind: watch
+    summary: Many announcements
+    runbook: RUNBOOK.md#thin-book
+    expr: count_over(announcements, "1h") > 3
+    notify: {to: digest, text: "many announcements"}
+"""
+
+
+def test_a_gate_says_what_would_make_it_grant_and_a_watch_that_it_is_in_doubt() -> None:
+    assert CONFIG.catalogue is not None
+    rules = load_rules({"gate.yaml": GATE.encode()}, CONFIG.catalogue, CONFIG.flag_specs).rules
+    assert rules is not None
+    labels = {"venue": "paper", "symbol": "A"}
+    signals = [
+        {"name": "spread_bps", "labels": labels, "value": 10}, {"name": "mid_price", "labels": labels, "value": 250},
+    ]
+    document = json.dumps({"at": AT, "signals": signals}).encode()
+    moment, _ = read_moment(document, "moment", CONFIG.catalogue, CONFIG.flag_specs)
+    assert moment is not None
+    book, snapshot = moment_book(moment, rules, CONFIG.catalogue)
+    scene = Scene(book=book, snapshot=snapshot, flags=moment.flags, at=moment.at)
+
+    gate, watch = only(why_not(scene, "gate.maker")), only(why_not(scene, "watch.announcements"))
+    assert (gate["state"], gate["why"]) == ("denied", "its condition is false")
+    assert gate["conditions"][0]["role"] == "allow_expr"
+    assert gate["conditions"][0]["parts"][0]["changes"][0]["text"] == "mid_price at 100 or less (now 250)"
+    assert watch["truth"] == "unknown"
+    assert "restrains" not in watch["why"]
+    made = {one["makes"]: one["to"] for one in watch["conditions"][0]["parts"][0]["changes"]}
+    assert made == {"true": 4, "false": 3}
 
 
 @pytest.fixture
