@@ -30,6 +30,7 @@ check: $(VENV)/dev.stamp
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/engine rules check rules
 	@$(VENV)/bin/engine rules test rules
+	@$(VENV)/bin/engine rules mutate rules
 	@$(VENV)/bin/engine rules docs --check
 
 bench: $(VENV)/dev.stamp
