@@ -58,10 +58,11 @@ def test_json_holds_every_move_of_the_rules_that_were_asked_for(engine: Engine, 
     assert never["open_latches"] == ["guard.depeg.usdt/1"] and whole["open_latches"] == []
     assert never["rules"][0]["restrained_s"] >= rule["restrained_s"]
 
-    first = one["episodes"][0]["begin"]
-    after = json.loads(engine(*words, "--from", first, "--to", "+55m").out)
-    assert after["history"]["begin"] == first
-    assert after["rules"][0]["instances"][0]["transitions"][0]["at"] >= first
+    first, last = one["episodes"][0]["begin"], one["episodes"][0]["end"]
+    within = json.loads(engine(*words, "--from", first, "--to", last).out)
+    assert (within["history"]["begin"], within["history"]["end"]) == (first, last)
+    moves = within["rules"][0]["instances"][0]["transitions"]
+    assert moves == [move for move in one["transitions"] if first <= move["at"] < last] and moves
 
 
 @pytest.mark.parametrize(

@@ -51,20 +51,19 @@ _MOMENTS = st.lists(
     ),
     min_size=5, max_size=60,
 )
-Moment = tuple[int, tuple[object, object]]
+What = tuple[str | tuple[str, tuple[str, ...]], float | str | bool | Status]
+Moment = tuple[int, What]
 
 
-def happen(known: Snapshot, what: tuple[object, object], at: int) -> None:
+def happen(known: Snapshot, what: What, at: int) -> None:
     """Let one thing happen to a live snapshot."""
     subject, change = what
     if isinstance(subject, str):
         known.set_producer(subject, bool(change), at)
-        return
-    name, labels = subject  # type: ignore[misc]
-    if isinstance(change, Status):
-        known.degrade(known.base(name, labels), change, at)
+    elif isinstance(change, Status):
+        known.degrade(known.base(*subject), change, at)
     else:
-        known.put_named(name, labels, change, at - 1, at)  # type: ignore[arg-type]
+        known.put_named(*subject, change, at - 1, at)
 
 
 def settle(known: Snapshot) -> None:
