@@ -14,7 +14,7 @@ from engine.model.time import format_duration
 from engine.ruleset.changes import Change, Direction, Judged
 from engine.ruleset.loosening_expr import compare_conditions
 from engine.ruleset.loosening_side import Difference, Side
-from engine.ruleset.loosening_told import action_changes, notice_changes, wording_changes
+from engine.ruleset.loosening_told import action_changes, notice_changes, silence_changes, wording_changes
 from engine.ruleset.reading import flags_of
 from engine.ruleset.spec import RESTRAINING, Latching, OnUnknown, RuleKind, RuleSpec
 from engine.ruleset.words import restraint_words
@@ -51,6 +51,7 @@ def _differences(old: Side, new: Side) -> Iterator[Difference]:
     yield from action_changes(old, new)
     yield from notice_changes(old, new)
     yield from wording_changes(old.spec, new.spec)
+    yield from silence_changes(old.spec, new.spec)
     yield from _unheard_of(old.spec, new.spec)
 
 
@@ -255,7 +256,7 @@ _KNOWN = frozenset({
     "id", "kind", "summary", "runbook", "place", "expr", "clear_expr", "by", "scope_all", "enabled", "enforcement",
     "hold_for", "hold_for_unit", "keep_firing_for", "cooldown", "cooldown_unit", "latch", "on_unknown",
     "on_unknown_reason", "unknown_grace", "min_clear", "valid_for", "restrain", "unknown_cutback", "ttl", "action",
-    "notify", "formerly", "tests",
+    "notify", "formerly", "silences", "tests",
 })
 
 

@@ -21,7 +21,7 @@ from engine.signals.catalogue import Catalogue
 Difference = tuple[str, str, str, Judged]
 """A key as the file spells it, what it said and says, and the judgement."""
 
-_SAYS_NOTHING = ("place", "tests")
+_SAYS_NOTHING = ("place", "tests", "silences")
 
 
 class Side:
@@ -82,9 +82,10 @@ class Side:
         """Return all that can make the rule decide otherwise: two rules that say the same decide alike."""
         spec = self.spec
         said = tuple(_said(getattr(spec, one.name)) for one in fields(spec) if one.name not in _SAYS_NOTHING)
+        silent = tuple((one.lint, one.until, one.reason) for one in spec.silences)
         read = tuple(self.catalogue.get(ref.signal) for ref in inputs_of(spec.expr, spec.clear_expr))
         given = tuple((name, self.flags[name]) for name in flags_of(spec))
-        return said, tuple(None if one is None else (one.low, one.high) for one in read), given, self.sources
+        return said, silent, tuple(None if one is None else (one.low, one.high) for one in read), given, self.sources
 
     @cached_property
     def sources(self) -> frozenset[str]:

@@ -72,3 +72,34 @@ def wording_changes(old: RuleSpec, new: RuleSpec) -> Iterator[Difference]:
         yield "formerly", ", ".join(old.formerly), ", ".join(new.formerly), (
             Direction.NEUTRAL, "only whose state and latches it takes over",
         )
+
+
+def silence_changes(old: RuleSpec, new: RuleSpec) -> Iterator[Difference]:
+    """Yield what changed about the lints that the rule silences: nothing in a run, but what a review is told."""
+    before, after = _silences(old), _silences(new)
+    for lint in sorted({*before, *after}):
+        was, now = before.get(lint), after.get(lint)
+        if was == now:
+            continue
+        if now is None:
+            judged: Judged = (Direction.STRICTER, "the lint speaks again")
+        elif was is None or was and (not now or now > was):
+            judged = (Direction.LOOSER, "a lint is silenced that spoke, or for longer: what it would say goes unseen")
+        else:
+            judged = (Direction.STRICTER, "the lint speaks again sooner")
+        yield f"lint {lint}", _until(was), _until(now), judged
+
+
+def _silences(spec: RuleSpec) -> dict[str, str]:
+    """Return until which day each lint is silent, empty for good; of several the longest."""
+    found: dict[str, str] = {}
+    for one in spec.silences:
+        known = found.get(one.lint, one.until)
+        found[one.lint] = "" if "" in (known, one.until) else max(known, one.until)
+    return found
+
+
+def _until(day: str | None) -> str:
+    if day is None:
+        return ""
+    return f"silent until {day}" if day else "silent for good"
