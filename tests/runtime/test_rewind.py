@@ -6,6 +6,8 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +27,12 @@ from engine.model.time import DAY, HOUR, MINUTE, SECOND, format_instant, parse_i
 from engine.ports.feed import Tape
 from engine.ports.journal import FoundCheckpoint, JournalReader
 from engine.runtime.options import RunError, RunInfo, RunOptions
-from engine.runtime.rewind import Past, moment_of, rewind
+from engine.runtime.rewind import Past, moment_of, reached, rewind
 from engine.runtime.run import run_engine
 from engine.runtime.wiring_journal import open_journal, read_journal
 from engine.runtime.wiring_tapes import named_tape
+from tests.simulation.command import command, environment
+from tests.simulation.test_kill_and_resume import await_socket
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = START + 312 * MINUTE, START + 332 * MINUTE
@@ -347,3 +351,34 @@ def test_a_past_behind_a_reload_is_under_the_rules_that_were_in_force(ran: Ran, 
     assert before.compared < after.compared
     firing = [move["at"] for move in moves(again) if (move["rule"], move["after"]) == ("guard.depeg.usdt", "firing")]
     assert standing(last)["guard.depeg.usdt"] == "firing" and firing[-1] <= last.at
+
+
+def test_a_running_engine_is_looked_at_and_not_disturbed(ran: Ran, tmp_path: Path) -> None:
+    """Another process trades on the tape meanwhile; its past is exact, and its journal comes out whole."""
+    state = tmp_path / "state"
+    words = command("run", "--tape", str(ran.tape), "--speed", "200", "--format", "json", "--state", str(state))
+    child = subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE)
+    try:
+        await_socket(state / "engine.sock", child)
+        reader = read_journal(state)
+        try:
+            while child.poll() is None and reached(reader) < BEGIN + 4 * MINUTE:
+                time.sleep(0.05)
+            assert child.poll() is None, "the run was over before it could be looked at"
+            past = rewind(reader, named_tape(str(ran.tape)), ROOT, BEGIN + 3 * MINUTE)
+            assert child.poll() is None
+        finally:
+            reader.close()
+        out, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+
+    assert child.returncode == 0
+    assert json.loads(out.strip().splitlines()[-1])["orders"] > 0
+    reader = read_journal(state)
+    try:
+        assert reader.verify() == ""
+    finally:
+        reader.close()
+    assert standing(past) == standing(Ran(state, ran.tape).past(BEGIN + 3 * MINUTE))
