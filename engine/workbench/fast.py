@@ -57,7 +57,7 @@ def fast_replay_told(
 ) -> FastReplay:
     """Like `fast_replay`, and tell what had to be replayed step by step, and how much was left to replay."""
     numpy()
-    left_out = not_replayable(ruling, history)
+    left_out = not_replayable(ruling, history, options.symbols)
     planned = plan(ruling, history, options, left_out)
     with _pool(history.opener(), planned, workers) as run:
         parts, answers = _thinned(planned, run)

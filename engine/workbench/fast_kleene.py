@@ -40,16 +40,49 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Nature:
+    """What is known of an expression before any row is: found once, used for every stretch."""
+
+    flags: Mapping[str, FlagValue]
+    fixed: frozenset[int]
+    """Nodes, by identity, that constants and flags alone make."""
+    sure: frozenset[int]
+    """Nodes, by identity, that are finite whatever the inputs are."""
+
+
+def nature_of(tree: ast.expr, flags: Mapping[str, FlagValue], ranges: Mapping[str, Interval]) -> Nature:
+    """Return what is known of `tree` under `flags`; `ranges` bound the numbers among its inputs."""
+    names = frozenset(flags)
+    numbers = {
+        name: Interval(float(value), float(value)) for name, value in flags.items() if not isinstance(value, bool | str)
+    }
+    bounds = {**ranges, **numbers}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    return Nature(
+        flags=flags, fixed=frozenset(id(node) for node in nodes if kleene.fixed(node, names)),
+        sure=frozenset(id(node) for node in nodes if _sure(node, bounds)),
+    )
+
+
+def _sure(node: ast.expr, bounds: Mapping[str, Interval]) -> bool:
+    """Whether `node` is finite: ranges say so, and nothing in it divides by about zero."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div):
+            divisor = interval_of(one.right, bounds)
+            if divisor is None or not divisor.excludes_zero():
+                return False
+    return interval_of(node, bounds) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What the names of an expression mean over some rows.
 
-    `columns` are inputs and held conditions by name; `ranges` bound the numbers among them;
-    `words` numbers every word met.
+    `columns` are inputs by name; `words` numbers every word met.
     """
 
     columns: Mapping[str, Column]
-    flags: Mapping[str, FlagValue]
-    ranges: Mapping[str, Interval]
+    nature: Nature
     words: dict[str, int]
 
     def code(self, word: str) -> int:
@@ -63,9 +96,8 @@ class Unvectorised(Exception):
 
 def evaluate(node: ast.expr, frame: Frame) -> Column:
     """Return the column of `node`; Unvectorised where there is no telling by columns."""
-    names = frozenset(frame.flags)
-    if kleene.fixed(node, names):
-        return constant(fold(node, frame.flags), frame)
+    if id(node) in frame.nature.fixed:
+        return constant(fold(node, frame.nature.flags), frame)
     match node:
         case ast.Name(id=name):
             return frame.columns[name]
@@ -155,27 +187,9 @@ def choose(test: Column, then: Column, otherwise: Column) -> Column:
     return Column(np.where(known, value, then.value), np.where(known, picked, in_doubt), then.word)
 
 
-def _sure(node: ast.expr, frame: Frame) -> bool:
-    """Whether `node` is finite whatever its inputs are: ranges say so, and nothing in it divides by about zero."""
-    for one in ast.walk(node):
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div):
-            divisor = interval_of(one.right, _ranges(frame))
-            if divisor is None or not divisor.excludes_zero():
-                return False
-    return interval_of(node, _ranges(frame)) is not None
-
-
-def _ranges(frame: Frame) -> Mapping[str, Interval]:
-    numbers = {
-        name: Interval(float(value), float(value))
-        for name, value in frame.flags.items() if not isinstance(value, bool | str)
-    }
-    return {**frame.ranges, **numbers}
-
-
 def _finite(node: ast.expr, value: Any, doubt: Any, frame: Frame) -> Column:
     """Return `value`, in doubt where it is not finite and no operand was in doubt."""
-    if _sure(node, frame):
+    if id(node) in frame.nature.sure:
         return Column(value, doubt)
     np = numpy()
     known = np.equal(doubt, 0)
@@ -208,8 +222,7 @@ def _arithmetic(node: ast.expr, operator: ast.operator, left: Column, right: Col
 def _comparisons(node: ast.Compare, frame: Frame) -> Column:
     sides = [node.left, *node.comparators]
     columns = [evaluate(side, frame) for side in sides]
-    names = frozenset(frame.flags)
-    fixed = [kleene.fixed(side, names) for side in sides]
+    fixed = [id(side) in frame.nature.fixed for side in sides]
     pairs = []
     for place, operator in enumerate(node.ops):
         pairs.append(_compare(operator, columns[place], columns[place + 1], fixed[place:place + 2]))

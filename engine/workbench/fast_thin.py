@@ -14,12 +14,22 @@ from dataclasses import dataclass
 from engine.model.flags import FlagValue
 from engine.model.samples import Unit
 from engine.ruleset.compiled import CompiledRule
-from engine.ruleset.intervals import Interval, input_interval
+from engine.ruleset.intervals import input_interval
 from engine.ruleset.program import Condition
 from engine.signals.catalogue import Catalogue
 from engine.workbench.fast_arrays import Array, numpy
 from engine.workbench.fast_inputs import ALWAYS, Birth, Bound, Inputs
-from engine.workbench.fast_kleene import FIRST_INPUT, MOST_INPUTS, Column, Frame, Unvectorised, evaluate, truth
+from engine.workbench.fast_kleene import (
+    FIRST_INPUT,
+    MOST_INPUTS,
+    Column,
+    Frame,
+    Nature,
+    Unvectorised,
+    evaluate,
+    nature_of,
+    truth,
+)
 from engine.workbench.fast_points import Grid, Readings, changes, lay_side_by_side
 
 
@@ -29,8 +39,7 @@ class Question:
 
     tree: ast.expr
     names: Mapping[str, int]
-    ranges: Mapping[str, Interval]
-    flags: Mapping[str, FlagValue]
+    nature: Nature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +81,7 @@ def questions(compiled: CompiledRule, catalogue: Catalogue, flags: Mapping[str, 
             ranges[f"i{number}"] = input_interval(ref, spec)
         own = {name: flags[name] for name in condition.expression.flags}
         for part in _parts(condition.expression.tree, condition):
-            found.append(Question(tree=part, names=names, ranges=ranges, flags=own))
+            found.append(Question(tree=part, names=names, nature=nature_of(part, own, ranges)))
     return tuple(found)
 
 
@@ -97,18 +106,33 @@ def _parts(node: ast.expr, condition: Condition) -> Iterator[ast.expr]:
             raise Unvectorised("held(...) stands inside a comparison")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Laid:
+    """Inputs at every point of a grid; `doubtful` are the points at which any is in doubt."""
+
+    grid: Grid
+    columns: tuple[Array, ...]
+    statuses: tuple[Array, ...]
+    doubtful: Array
+    turns: Array
+    """Where the status of any changes."""
+
+
 class Thinner:
     """Thins stretches for the instances of `rules`, each with its questions."""
 
     def __init__(self, asked: Sequence[tuple[Question, ...]], inputs: Inputs, words: dict[str, int]) -> None:
         self._asked, self._inputs, self._words = asked, inputs, words
         self._grids: dict[tuple[Bound, ...], tuple[Grid, tuple[Readings, ...]]] = {}
+        self._laid: dict[int, _Laid] = {}
+        """By the identity of the grid, which it holds."""
 
     def turn_to(self, begin: int, end: int) -> None:
         """Thin [begin, end) from now on."""
         self._stretch = (begin, end)
         self._inputs.turn_to(begin, end)
         self._grids.clear()
+        self._laid.clear()
 
     def thin(self, wanted: Wanted) -> Thinned:
         """Return what is left of the stretch for one instance."""
@@ -116,20 +140,22 @@ class Thinner:
         grid, readings = self._grid(wanted.inputs)
         begin, end = self._stretch
         born_here = wanted.birth != ALWAYS and begin <= wanted.birth[0] < end
-        if born_here:
+        born = np.flatnonzero(grid.batch == (wanted.birth[1] if born_here else -2))
+        if born_here and not len(born):
+            # It came up by another signal than those it reads.
             grid = self._with_birth(wanted, readings)
-        columns = [_at(one.value, place) for one, place in zip(readings, grid.places, strict=True)]
-        statuses = [_at(one.status, place) for one, place in zip(readings, grid.places, strict=True)]
-        told = self._answers(wanted, columns, statuses, len(grid))
-        kept = changes(told) if told else np.zeros(0, np.int64)
+            born = np.flatnonzero(grid.batch == wanted.birth[1])
+        laid = self._lay(readings, grid)
+        kept = self._turns(wanted, laid, len(grid))
         if born_here:
-            place = int(np.flatnonzero(grid.batch == wanted.birth[1])[-1])
+            place = int(born[-1])
             kept = np.union1d(kept[kept > place], [place])
         elif wanted.birth != ALWAYS and wanted.birth[0] >= end:
             kept = kept[:0]
         return Thinned(
             at=grid.at[kept], batch=grid.batch[kept], early=grid.early[kept],
-            values=tuple(column[kept] for column in columns), statuses=tuple(status[kept] for status in statuses),
+            values=tuple(column[kept] for column in laid.columns),
+            statuses=tuple(status[kept] for status in laid.statuses),
             first=tuple((one.value[0].item(), int(one.status[0])) for one in readings), rows=len(grid) - 1,
         )
 
@@ -138,6 +164,20 @@ class Thinner:
         if found is None:
             readings = tuple(self._inputs.of(bound) for bound in bounds)
             found = self._grids[bounds] = (lay_side_by_side(readings, self._inputs.woken), readings)
+        return found
+
+    def _lay(self, readings: tuple[Readings, ...], grid: Grid) -> _Laid:
+        """Return the inputs at every point, and where any is in doubt: the same for all rules that read them."""
+        found = self._laid.get(id(grid))
+        if found is None:
+            np = numpy()
+            columns = tuple(_at(one.value, place) for one, place in zip(readings, grid.places, strict=True))
+            statuses = tuple(_at(one.status, place) for one, place in zip(readings, grid.places, strict=True))
+            uncertain = [status for status in statuses if status.any()]
+            nowhere = np.zeros(0, np.int64)
+            doubtful = np.flatnonzero(np.any(np.stack(uncertain), axis=0)) if uncertain else nowhere
+            turns = changes(uncertain) if uncertain else nowhere
+            found = self._laid[id(grid)] = _Laid(grid, columns, statuses, doubtful, turns)
         return found
 
     def _with_birth(self, wanted: Wanted, readings: tuple[Readings, ...]) -> Grid:
@@ -150,29 +190,46 @@ class Thinner:
         grid = lay_side_by_side((*readings, birth), self._inputs.woken)
         return Grid(at=grid.at, batch=grid.batch, early=grid.early, places=grid.places[:-1])
 
-    def _answers(self, wanted: Wanted, columns: Sequence[Array], statuses: Sequence[Array], length: int) -> list[Array]:
-        """Return the columns that must not change between two points."""
+    def _turns(self, wanted: Wanted, laid: _Laid, length: int) -> Array:
+        """Return the places, 0 left out, at which an answer, or what is in doubt, is another than just before."""
         np = numpy()
         told: list[Array] = []
-        doubts: list[Array | int] = []
-        for place, status in enumerate(statuses):
-            if status.any():
-                told.append(status)
-                doubts.append(np.where(status != 0, np.int64(1 << (FIRST_INPUT + place)), np.int64(0)))
-            else:
-                doubts.append(0)
-        is_word = [bound[0].reads == "value" and column.dtype == np.int64 for bound, column in
-                   zip(wanted.inputs, columns, strict=True)]
+        reasons: list[Array] = [laid.turns]
+        words = [
+            bound[0].reads == "value" and column.dtype == np.int64
+            for bound, column in zip(wanted.inputs, laid.columns, strict=True)
+        ]
+        doubtful = laid.doubtful
+        hurt = [column[doubtful] for column in laid.columns]
+        doubts = [_bit(place, status[doubtful]) for place, status in enumerate(laid.statuses)]
         for question in self._asked[wanted.rule]:
-            frame = Frame(
-                {name: Column(columns[place], doubts[place], is_word[place]) for name, place in question.names.items()},
-                question.flags, question.ranges, self._words,
-            )
-            answer, reasons = truth(evaluate(question.tree, frame), length)
+            names = question.names.items()
+            whole = {name: Column(laid.columns[place], 0, words[place]) for name, place in names}
+            answer, why = self._ask(question, whole, length)
+            if why is not None:
+                reasons.append(changes([why]))
+            if len(doubtful):
+                # Few points are in doubt, and asking again about those costs less than doubting everywhere.
+                parts = {name: Column(hurt[place], doubts[place], words[place]) for name, place in names}
+                again, why = self._ask(question, parts, len(doubtful))
+                answer = answer.copy()
+                answer[doubtful] = again
+                if why is not None:
+                    reasons.append(doubtful[changes([why])])
             told.append(answer)
-            if reasons is not None:
-                told.append(reasons)
-        return told
+        if told:
+            reasons.append(changes(told))
+        found = [one for one in reasons if len(one)]
+        return np.unique(np.concatenate(found)) if found else laid.turns
+
+    def _ask(self, question: Question, columns: Mapping[str, Column], length: int) -> tuple[Array, Array | None]:
+        frame = Frame(columns, question.nature, self._words)
+        return truth(evaluate(question.tree, frame), length)
+
+
+def _bit(place: int, status: Array) -> Array:
+    np = numpy()
+    return np.where(status != 0, np.int64(1 << (FIRST_INPUT + place)), np.int64(0))
 
 
 def _at(values: Array, places: Array | None) -> Array:
