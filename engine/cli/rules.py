@@ -12,11 +12,12 @@ from typing import Any
 from engine.cli import rules_diff, rules_docs, rules_mutate, rules_replay, rules_why_not
 from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
-from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, add_shared, home, print_json
+from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, Failure, add_shared, home, print_json
 from engine.cli.text import Paint, colour_wanted, columns
 from engine.cli.tracing import trace_lines
 from engine.ruleset.diagnostics import Finding, Severity, format_text, has_errors, settle
 from engine.ruleset.loader import RuleLoader
+from engine.ruleset.suggest import fix_for
 from engine.ruleset.test_demands import demand_tests
 from engine.runtime.config import Config
 from engine.runtime.rules_config import rules_config
@@ -39,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
         parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders of rules (default: rules)")
         add_shared(parser, ("text", "json") if parser is weigh else FORMATS)
     weigh.add_argument("--snapshot", required=True, metavar="FILE", help="signals, flags, an order; - reads stdin")
+    test.add_argument("--rule", action="append", default=[], metavar="ID", help="only this rule's tests; repeatable")
     for verb in VERBS:
         verb.add_verb(verbs)
 
@@ -87,7 +89,11 @@ def _show(findings: tuple[Finding, ...], args: argparse.Namespace, files: Sequen
 
 def _test(config: Config, args: argparse.Namespace) -> int:
     assert config.rules is not None and config.catalogue is not None
-    results = run_tests(config.rules, config.catalogue, config.flag_specs)
+    known = [rule.id for rule in config.rules.rules]
+    for name in args.rule:
+        if name not in known:
+            raise Failure(f"there is no rule {name}", fix_for(name, known))
+    results = run_tests(config.rules, config.catalogue, config.flag_specs, only=args.rule)
     failed = [result for result in results if not result.passed]
     # A check that checked nothing has not passed.
     code = CHECK_FAILED if failed or not results else FINE
@@ -103,7 +109,7 @@ def _test(config: Config, args: argparse.Namespace) -> int:
                 print(f"        {line}")
     tested = {result.rule for result in results}
     for rule in config.rules.rules:
-        if rule.id not in tested:
+        if rule.id not in tested and (not args.rule or rule.id in args.rule):
             print(f"      {rule.id} has no test")
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return code

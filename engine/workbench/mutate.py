@@ -57,7 +57,7 @@ class Mutant:
     said: Mapping[str, Data]
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.rule}: {self.key}: {self.before} -> {self.after}"
+        return f"{self.place}: {self.rule}: {self.key}: {self.before} -> {self.after or '(nothing)'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

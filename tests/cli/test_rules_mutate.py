@@ -80,3 +80,11 @@ def test_check_wants_to_see_a_guard_fire_clear_and_doubt(engine: Engine, project
     assert [(one["code"], one["severity"], one["line"]) for one in found] == [
         ("test-no-clearing", "error", 5), ("test-no-firing", "error", 5),
     ]
+
+
+def test_the_tests_of_one_rule_can_be_run_alone(engine: Engine, project: Path) -> None:
+    blunt(project)
+    one = engine("rules", "test", "--rule", "guard.depeg.usdt")
+
+    assert one.code == 0 and one.out.splitlines()[-1] == "1 passed, 0 failed"
+    assert engine("rules", "test", "--rule", "guard.depeg").code == 2

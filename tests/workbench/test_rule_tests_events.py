@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.model.flag_values import fit
 from engine.ruleset.spec import RuleSpec
 from engine.ruleset.testcase import Deed, RuleTest, TestEvent
 from engine.workbench.test import TestResult, failures, run_test, run_tests
+from engine.workbench.test_play import Play
 from tests.rules.timelines import rules, shipped
 from tests.ruleset.rules_text import file_of, rule
 from tests.ruleset.world import CATALOGUE, FLAGS, load
@@ -265,3 +267,42 @@ def test_one_restart_or_reload_anywhere_changes_nothing(
     spec, test = story
     at = data.draw(st.integers(0, max(last_of(test), 1)))
     still_holds(spec, with_events(test, iter([at]), deed))
+
+
+# -- anything at all ---------------------------------------------------------------------------
+
+
+@st.composite
+def befallings(draw: st.DrawFn, spec: RuleSpec, test: RuleTest) -> tuple[TestEvent, ...]:
+    """Draw events of every kind at any instants of `test`, one that nobody waits for included."""
+    reads = list(dict.fromkeys(series.signal for series in test.series))
+    found: list[TestEvent] = []
+    for _ in range(draw(st.integers(1, 6))):
+        deed = draw(st.sampled_from([one for one in Deed if one is not Deed.DROP or reads]))
+        found.append(TestEvent(
+            at=draw(st.integers(0, last_of(test) + test.step)), do=deed, place=test.place,
+            lasts=draw(st.integers(0, 3 * test.step)) if deed is Deed.RESTART else 0,
+            by=draw(st.integers(1, 400 * test.step)) if deed is Deed.CLOCK_BACK else 0,
+            signal=draw(st.sampled_from(reads)) if deed is Deed.DROP else "",
+            labels=next((one.labels for one in test.series), ()) if deed is Deed.DROP else (),
+        ))
+    return tuple(sorted(found, key=lambda event: event.at))
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(SHIPPED), st.data())
+def test_whatever_befalls_a_test_ends_and_its_moves_are_in_order_of_time(
+    story: tuple[RuleSpec, RuleTest], data: st.DataObject
+) -> None:
+    spec, test = story
+    loaded = shipped()
+    assert loaded.rules is not None and loaded.catalogue is not None
+    changed = replace(test, events=data.draw(befallings(spec, test)))
+    values = {name: fit(flag, flag.default) for name, flag in loaded.flag_specs.items()} | dict(test.flags)
+    play = Play(spec, changed, replace(loaded.rules, rules=(spec,)), loaded.catalogue, values)
+    assert play.prepare() == ""
+    for instant in play.instants():
+        play.advance(instant)
+
+    moments = [move.at for move in play.moved]
+    assert moments == sorted(moments) and all(0 <= at <= max(play.instants(), default=0) for at in moments)
