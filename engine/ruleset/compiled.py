@@ -57,7 +57,7 @@ class CompiledRule:
             cooldown=_duration(spec.cooldown, spec.cooldown_unit, flags),
             unknown_grace=spec.unknown_grace, min_clear=spec.min_clear, ttl=spec.ttl, on_unknown=spec.on_unknown,
         )
-        self.enabled = _switch(spec.enabled, flags)
+        self.enabled = switched_on(spec.enabled, flags)
         self.evaluated = self.enabled and spec.enforcement is not Enforcement.OFF and not self.missing
         self.enforced = self.evaluated and spec.enforcement is Enforcement.ENFORCE
 
@@ -163,7 +163,8 @@ def _duration(value: int | str, step: int, flags: Mapping[str, FlagValue]) -> in
     return round(number * step)
 
 
-def _switch(value: bool | str, flags: Mapping[str, FlagValue]) -> bool:
+def switched_on(value: bool | str, flags: Mapping[str, FlagValue]) -> bool:
+    """Return what `enabled`, a switch or the name of a flag, comes to; KeyError names a flag that there is not."""
     if isinstance(value, bool):
         return value
     flag = flags[value]

@@ -104,4 +104,4 @@ def _leaves(old: Side, after: Mapping[str, Side], why: str) -> Judged:
 
 
 def _gates(sides: Mapping[str, Side]) -> bool:
-    return any(side.in_force and side.spec.kind is RuleKind.MAKER_GATE for side in sides.values())
+    return any(side.spec.kind is RuleKind.MAKER_GATE and side.in_force for side in sides.values())

@@ -12,10 +12,10 @@ from engine.model.flags import FlagValue
 from engine.model.samples import InputRef
 from engine.model.time import format_duration
 from engine.ruleset.changes import Change, Judged
-from engine.ruleset.compiled import CompiledRule
+from engine.ruleset.compiled import CompiledRule, switched_on
 from engine.ruleset.reading import flags_of, inputs_of
 from engine.ruleset.ruling import Ruling
-from engine.ruleset.spec import Expression, RuleSpec
+from engine.ruleset.spec import Enforcement, Expression, RuleSpec
 from engine.signals.catalogue import Catalogue
 
 Difference = tuple[str, str, str, Judged]
@@ -42,7 +42,7 @@ class Side:
     @property
     def in_force(self) -> bool:
         """Whether the rule is evaluated and enforced."""
-        return self.compiled.enforced
+        return self.spec.enforcement is Enforcement.ENFORCE and switched_on(self.spec.enabled, self.flags)
 
     @property
     def enabled_text(self) -> str:

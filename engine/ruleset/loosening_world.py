@@ -145,7 +145,7 @@ def _readers(ruling: Ruling) -> dict[str, list[Side]]:
     """Return the rules in force by the signals they read; a watch only tells, so it does not count."""
     found: dict[str, list[Side]] = {}
     for side in sides_of(ruling).values():
-        if side.in_force and side.spec.kind is not RuleKind.WATCH:
+        if side.spec.kind is not RuleKind.WATCH and side.in_force:
             for signal in dict.fromkeys(ref.signal for ref in sorted(side.inputs(), key=repr)):
                 found.setdefault(signal, []).append(side)
     return found

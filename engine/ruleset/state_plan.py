@@ -19,7 +19,7 @@ from engine.ruleset.carry import Carry, decide
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.evaluate import RuleBook, may_run
 from engine.ruleset.instances import standing_of
-from engine.ruleset.latches import Latch, instance_name
+from engine.ruleset.latches import Latch, LatchBook, instance_name
 from engine.ruleset.lifecycle import IN_EPISODE, Standing, State
 from engine.ruleset.spec import Latching, RuleKind, RuleSet
 from engine.ruleset.words import restraint_words
@@ -137,7 +137,16 @@ def plan(
     run under.
     """
     dumped = book.dump()
-    flags = dumped["flags"] if flags is None else flags
+    return plan_of(
+        dumped, head, catalogue=catalogue, flags=dumped["flags"] if flags is None else flags, unwired=unwired,
+    )
+
+
+def plan_of(
+    dumped: Data, head: RuleSet, *, catalogue: Catalogue, flags: Mapping[str, FlagValue],
+    unwired: frozenset[str] = frozenset(),
+) -> StatePlan:
+    """Return the plan for a book that was dumped, wherever it runs."""
     after: dict[str, CompiledRule] = {}
     for spec in head.rules:
         after[spec.id] = CompiledRule(spec, catalogue, unwired)
@@ -147,9 +156,11 @@ def plan(
     instances: dict[str, list[Data]] = {}
     for item in dumped["instances"]:
         instances.setdefault(renamed.get(item["rule"], item["rule"]), []).append(item)
+    kept = LatchBook()
+    kept.load(dumped["moves"]["latches"], renamed)
     latches: dict[str, list[Latch]] = {}
-    for latch in book.latches():
-        latches.setdefault(renamed.get(latch.rule, latch.rule), []).append(latch)
+    for latch in kept.all():
+        latches.setdefault(latch.rule, []).append(latch)
     return StatePlan(rules=tuple(
         _rule(
             name, after.get(name), (was.get(name), dumped["rules"].get(was.get(name))), instances.get(name, []),

@@ -162,10 +162,23 @@ def due(one: World) -> int | None:
     return min((at for at in (one.snapshot.next_due(), one.book.next_due()) if at is not None), default=None)
 
 
-def lived(edit: Edited, dice: random.Random, steps: int) -> tuple[str, bool]:
-    """Return where the head restrains less than the base ("" for nowhere), and whether anything was restrained."""
-    worlds, at, restrained = (world(edit, 0), world(edit, 1)), 0.0, False
-    for _ in range(steps):
+def swapped(before: World, *rules: RuleSpec) -> World:
+    """Return the world after a reload as the engine does it: loaded, then asked anew."""
+    after = before.reloaded(*rules)
+    after.book.reconsider(after.at)
+    after.moves += after.book.take_moves()
+    return after
+
+
+def lived(edit: Edited, dice: random.Random, steps: int, swap_at: int | None = None) -> tuple[str, bool]:
+    """Return where the head restrains less than the base ("" for nowhere), and whether anything was restrained.
+
+    With `swap_at` both begin as the base, and one of them is reloaded before that step.
+    """
+    worlds, at, restrained = (world(edit, 0), world(edit, 1 if swap_at is None else 0)), 0.0, False
+    for step in range(steps):
+        if step == swap_at:
+            worlds = (worlds[0], swapped(worlds[1], edit.head))
         until = at + dice.choice((0.5, 1, 1, 2, 5, 10, 30))
         while True:
             dues = [moment for one in worlds if (moment := due(one)) is not None and moment <= until * SECOND]

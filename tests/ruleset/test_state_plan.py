@@ -11,22 +11,16 @@ from typing import Any
 import pytest
 
 from engine.model.restraints import Level
+from engine.ruleset.changes import loosening
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.latches import instance_name
+from engine.ruleset.loosening import compare
 from engine.ruleset.spec import Enforcement, Latching, RuleKind, RuleSet, RuleSpec
 from engine.ruleset.state_plan import Fate, StatePlan, plan
 from tests.ruleset.notation import World, rule
 from tests.ruleset.test_loosening_law import CATALOGUE as AGING
-from tests.ruleset.test_loosening_law import edited, happening
+from tests.ruleset.test_loosening_law import edited, happening, lived, swapped
 from tests.ruleset.test_loosening_law import world as living
-
-
-def swapped(world: World, *rules: RuleSpec) -> World:
-    """Return the world after a reload as the engine does it: loaded, then asked anew."""
-    after = world.reloaded(*rules)
-    after.book.reconsider(after.at)
-    after.moves += after.book.take_moves()
-    return after
 
 
 def planned(world: World, *rules: RuleSpec) -> StatePlan:
@@ -269,6 +263,24 @@ def agree(said: StatePlan, before: Any, after: World, head: RuleSpec, tally: Cou
 
 def _name(item: Any) -> str:
     return instance_name(item["rule"], tuple(item["labels"]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_swap_that_loosens_nothing_restrains_at_least_as_much_from_then_on(seed: int) -> None:
+    """Whatever the rule was doing when it was edited: the engine that was not reloaded runs beside it."""
+    dice, tally = random.Random(1000 + seed), Counter[str]()
+    while tally["swapped"] < 25:
+        edit = edited(dice)
+        edit = replace(edit, flags=({}, {}))
+        changes = compare(*edit.rulings())
+        if not changes or loosening(changes):
+            continue
+        tally["swapped"] += 1
+        for _ in range(4):
+            less, restrained = lived(edit, dice, 40, swap_at=dice.randrange(25))
+            tally["restrained"] += restrained
+            assert not less, f"{less}\n{changes}\n{edit.base}\n{edit.head}"
+    assert tally["restrained"] > 40, tally
 
 
 def test_nothing_to_do_is_one_line() -> None:
