@@ -22,7 +22,7 @@ from engine.model.effects import (
     LatchSet,
     PolicyChanged,
 )
-from engine.model.events import Command, OrderWithheld, ResumeCommand, Start, StopCommand
+from engine.model.events import Command, OrderWithheld, ReloadRefused, ResumeCommand, Start, StopCommand
 from engine.model.history import MarkKind
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
@@ -73,8 +73,8 @@ class Setting:
     """The configuration of every ruling of this run, by the ruling's digest."""
     root: Path = Path()
     environment: Mapping[str, str] = field(default_factory=dict)
-    trouble: bool = False
-    """Whether what stands on the disk could not be begun with."""
+    refused: ReloadRefused | None = None
+    """What the core is told first, where what stands on the disk could not be begun with."""
     history: HistoryWriter | None = None
     """Keeps what the snapshot tells, where the settings want that."""
 
@@ -112,6 +112,8 @@ class Drive:
                 if not self._set.standing.ended:
                     if self._set.start is not None:
                         loop.take_urgent(self._set.standing.at, self._set.start)
+                        if self._set.refused is not None:
+                            loop.take_urgent(self._set.standing.at, self._set.refused)
                         # Killed from here on, there is a beginning to go on from.
                         self._set.journal.commit(durable=True)
                     await loop.run()
@@ -129,10 +131,7 @@ class Drive:
             root=setting.root, environment=setting.environment, state=setting.wired.state, journal=setting.journal,
             clock=setting.clock, last_good=where.last_good, hints=file_hints, submit=self._submit,
         )
-        reloader = Reloader(around, setting.known)
-        if setting.trouble:
-            reloader.nudge("start")
-        return reloader
+        return Reloader(around, setting.known)
 
     def _parts(self, breathing: Breathing) -> Parts:
         setting = self._set

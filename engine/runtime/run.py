@@ -112,12 +112,12 @@ def _fresh(asked: _Asked, begun: Beginning) -> Opened:
         shadow_digest=shadow,
     )
     setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
-    setting.trouble = bool(begun.trouble)
+    setting.refused = begun.refused
     if asked.shadow is not None:
         stand_beside(setting.wired.state, asked.shadow.ruling())
     warnings = tuple(f"{found.file}:{found.line}: {found.message}" for found in config.findings)
     lost = "" if begun.trouble else keep_last_good(asked.path / LAST_GOOD, blobs.source)
-    return setting, config, tuple(note for note in (why, lost, *begun.trouble, *warnings) if note)
+    return setting, config, tuple(note for note in (why, lost, *begun.trouble, *begun.notes, *warnings) if note)
 
 
 def _resumed(asked: _Asked) -> Opened:
