@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from engine.model.events import Event, RunMode, Start, StopCommand
 from engine.model.history import HistoryHeader, MarkKind, Record
 from engine.ports.feed import Tape
 from engine.ports.history import HistoryWriter
-from engine.ruleset.reading import timed_signals
+from engine.ruleset.reading import signals_of, timed_signals
 from engine.runtime.config import Config
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.loop import Loop, Parts
@@ -59,32 +59,26 @@ def tape_history(
     journal and no state directory is touched. TapeError where the tape cannot be read.
     """
     kept: list[Record] = []
-    recorder = recorder_of(config, kept.append, also)
+    complete = timed_signals(config.ruling().rules.rules) | also
+    recorder = Recorder(kept.append, complete)
     wired = wire(config, tape, RunMode.DRY_RUN, at=tape.header.first_at, fresh=fresh_with(recorder))
     last_at = _play(config, tape, wired, observe)
     wired.state.snapshot.note(last_at, MarkKind.END, {})
-    return TapeHistory(header_of(config, tape, last_at=last_at, also=also), kept)
+    header = _header(config, tape, complete, frozenset())
+    return TapeHistory(replace(header, last_at=last_at), kept)
 
 
-def header_of(config: Config, tape: Tape, *, last_at: int, also: frozenset[str] = frozenset()) -> HistoryHeader:
-    """Return what a history of a run of `config` on `tape` covers, which got as far as `last_at` (ns)."""
-    assert config.rules is not None and config.catalogue is not None, "only a usable configuration runs"
-    specs = config.catalogue.specs
+def _header(
+    config: Config, tape: Tape, complete: frozenset[str], decimated: frozenset[str]
+) -> HistoryHeader:
+    """Return what a history of a run of `config` on `tape` covers when it begins."""
+    ruling, known = config.ruling(), tape.header
     return HistoryHeader(
-        name=tape.header.name, first_at=tape.header.first_at, last_at=last_at,
-        producers=tuple(sorted(tape.header.producers)), complete=tuple(sorted(timed_signals(config.rules.rules) | also)),
-        decimated=tuple(name for name, spec in specs.items() if spec.decimate),
-        catalogue_digest=config.catalogue.digest, rules_digest=config.rules.digest, has_rearms=False,
-        signals=tuple(specs.values()),
+        name=known.name, first_at=known.first_at, last_at=known.first_at, producers=tuple(sorted(known.producers)),
+        complete=tuple(sorted(complete)), decimated=tuple(sorted(decimated)),
+        catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest, has_rearms=False,
+        signals=tuple(ruling.catalogue.specs.values()),
     )
-
-
-def recorder_of(
-    config: Config, keep: Callable[[Record], None], also: frozenset[str] = frozenset()
-) -> Recorder:
-    """Return what turns a run of `config` into records and hands each to `keep`; `also` as for `tape_history`."""
-    assert config.rules is not None, "only a usable configuration runs"
-    return Recorder(keep, timed_signals(config.rules.rules) | also)
 
 
 def fresh_with(recorder: Recorder) -> Callable[[Catalogue], Snapshot]:
@@ -110,8 +104,13 @@ def recording_of(
     """
     if not config.settings.history.record:
         return None
-    writer = opened(path, header_of(config, tape, last_at=tape.header.first_at))
-    return Recording(recorder_of(config, writer.add), writer)
+    ruling = config.ruling()
+    complete = timed_signals(ruling.rules.rules)
+    # What a rule reads is never thinned: its history must be able to answer for it.
+    read = {name for rule in ruling.rules.rules for name in signals_of(rule.expr, rule.clear_expr)}
+    decimated = frozenset(name for name, spec in ruling.catalogue.specs.items() if spec.decimate) - read
+    writer = opened(path, _header(config, tape, complete, decimated))
+    return Recording(Recorder(writer.add, complete, decimated), writer)
 
 
 class _Unwritten:

@@ -21,12 +21,17 @@ _EVERY = (SignalKind.EVENT, SignalKind.COUNTER)
 class Recorder:
     """Numbers the batches and hands each record to `keep`. It outlives a snapshot: a reload makes another one.
 
-    `complete` names the signals of which every sample is kept, beside all events and counters.
+    `complete` names the signals of which every sample is kept, beside all events and
+    counters; of those in `decimated` that is what their catalogue entry says, no more.
     """
 
-    def __init__(self, keep: Callable[[Record], None], complete: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, keep: Callable[[Record], None], complete: frozenset[str] = frozenset(),
+        decimated: frozenset[str] = frozenset(),
+    ) -> None:
         self.keep = keep
         self.complete = complete
+        self.decimated = decimated
         self.batch = 0
         self._open_at: int | None = None
         self._woken_at: int | None = None
@@ -67,12 +72,12 @@ class Line:
 
     __slots__ = ("at", "counts", "every", "floor", "happens", "labels", "signal", "value")
 
-    def __init__(self, spec: SignalSpec, labels: tuple[str, ...], complete: frozenset[str]) -> None:
+    def __init__(self, spec: SignalSpec, labels: tuple[str, ...], recorder: Recorder) -> None:
         self.signal, self.labels = spec.name, labels
         self.counts = spec.kind is SignalKind.COUNTER
         self.happens = spec.kind is SignalKind.EVENT
-        self.every = spec.kind in _EVERY or spec.name in complete
-        self.floor = 0 if self.every else spec.decimate
+        self.every = spec.kind in _EVERY or spec.name in recorder.complete
+        self.floor = spec.decimate if spec.name in recorder.decimated and not self.every else 0
         self.at = -1
         self.value: Value = 0.0
 
@@ -163,7 +168,7 @@ class RecordedSnapshot(Snapshot):
 
     def _line(self, slot: int) -> Line:
         _, name, labels = self._slots.keys[slot][:3]
-        line = self._lines[slot] = Line(self.catalogue.specs[name], labels, self._recorder.complete)
+        line = self._lines[slot] = Line(self.catalogue.specs[name], labels, self._recorder)
         return line
 
     def dump(self) -> Data:

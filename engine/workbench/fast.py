@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 from engine.model.history import MarkKind
+from engine.model.time import DAY
 from engine.ports.history import ColumnarHistory
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.reading import signals_of
@@ -53,20 +54,22 @@ def fast_replay(ruling: Ruling, history: ColumnarHistory, *, options: ReplayOpti
 
 
 def fast_replay_told(
-    ruling: Ruling, history: ColumnarHistory, *, options: ReplayOptions, workers: int = 2
+    ruling: Ruling, history: ColumnarHistory, *, options: ReplayOptions, workers: int = 2, stretch: int = DAY
 ) -> FastReplay:
-    """Like `fast_replay`, and tell what had to be replayed step by step, and how much was left to replay."""
+    """Like `fast_replay`, and tell what had to be replayed step by step, and how much was left to replay.
+
+    History is split every `stretch` ns, counted from the epoch.
+    """
     numpy()
     left_out = not_replayable(ruling, history, options.symbols)
-    planned = plan(ruling, history, options, left_out)
+    planned = plan(ruling, history, options, left_out, stretch)
     with _pool(history.opener(), planned, workers) as run:
         parts, answers = _thinned(planned, run)
         played = _played(planned, parts, run)
     points = sum(len(part.at) for found in parts for part in found)
-    exact = dict(planned.exact)
-    stepped = _stepped(ruling, history, options, exact)
+    stepped = _stepped(ruling, history, options, planned.exact)
     return FastReplay(
-        timeline=_joined(ruling, history, options, played, stepped, left_out), exact=exact, answers=answers,
+        timeline=_joined(ruling, history, options, played, stepped, left_out), exact=planned.exact, answers=answers,
         points=points,
     )
 
@@ -193,14 +196,9 @@ def _played(planned: Plan, parts: list[list[Thinned]], run: _Here | _Beside) -> 
 
 
 def _stepped(
-    ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, exact: dict[str, str]
+    ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, exact: Mapping[str, str]
 ) -> tuple[Timeline, tuple[Closed, ...]] | None:
-    """Replay step by step what columns cannot say; None for nothing. Adds to `exact` what it adds."""
-    proposals = any(mark.kind is MarkKind.PROPOSAL for mark in history.marks())
-    if proposals:
-        # What is let through hangs on all rules together, and on entry rules, which have no instances.
-        for rule in ruling.rules.rules:
-            exact.setdefault(rule.id, "the history holds proposals")
+    """Replay step by step what columns cannot say; None for nothing."""
     if not exact:
         return None
     read = {

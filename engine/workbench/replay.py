@@ -101,7 +101,7 @@ class Replay:
         self._ruling, self._history, self._options = ruling, history, options
         self._header = header = history.header
         self._begin = header.first_at if options.begin is None else options.begin
-        self._not = not_replayable(ruling, history)
+        self._not = not_replayable(ruling, history, options.symbols)
         unwired = unwired_signals(ruling.catalogue, header.producers)
         rules = replace(ruling.rules, rules=tuple(one for one in ruling.rules.rules if one.id not in self._not))
         self._flags: Mapping[str, FlagValue] = ruling.flag_values()

@@ -17,14 +17,14 @@ _EVERY = (SignalKind.EVENT, SignalKind.COUNTER)
 _STALE, _INVALID = int(Status.STALE), int(Status.INVALID)
 
 
-def not_replayable(ruling: Ruling, history: History) -> dict[str, str]:
-    """Return rule id -> why `history` cannot say what the rule would have done, by id."""
+def not_replayable(ruling: Ruling, history: History, symbols: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Return rule id -> why `history`, or its `symbols` alone, cannot say what the rule would have done, by id."""
     header = history.header
     unwired = unwired_signals(ruling.catalogue, header.producers)
     doubtful = _doubtful_signals(ruling, history, unwired)
     found: dict[str, str] = {}
     for spec in sorted(ruling.rules.rules, key=lambda one: one.id):
-        why = _why_not(spec, header, ruling.catalogue.specs, unwired, doubtful)
+        why = _why_not(spec, header, ruling.catalogue.specs, unwired, doubtful) or _elsewhere(spec, symbols)
         if why:
             found[spec.id] = why
     return found
@@ -41,12 +41,23 @@ def _why_not(
     for name in sorted(names):
         if name in doubtful:
             return doubtful[name]
+        if name in header.decimated:
+            return f"changes of {name} were thinned when they were recorded"
     for ref in inputs_of(spec.expr, spec.clear_expr):
         timed = ref.reads not in ("value", "absent") or spec.kind is RuleKind.MAKER_GATE
         signal = specs[ref.signal]
         if timed and not signal.order_scope and signal.kind not in _EVERY and ref.signal not in header.complete:
             what = ref.reads if ref.reads != "value" else "lease"
             return f"only changes of {ref.signal} were recorded, and {what} needs every sample"
+    return ""
+
+
+def _elsewhere(spec: RuleSpec, symbols: frozenset[str]) -> str:
+    """Return which symbol that is left out the rule reads by name, in words, or an empty string."""
+    for ref in inputs_of(spec.expr, spec.clear_expr):
+        symbol = dict(ref.labels).get("symbol")
+        if symbols and symbol is not None and symbol not in symbols:
+            return f"it reads {ref.signal} of {symbol}, which is left out"
     return ""
 
 

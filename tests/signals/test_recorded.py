@@ -157,7 +157,8 @@ def test_a_decimated_signal_keeps_its_changes_apart_and_every_turn_of_its_standi
     catalogue = Catalogue([replace(GAUGE, decimate=5 * SECOND)])
     assert catalogue.digest == Catalogue([GAUGE]).digest
     kept: list[Record] = []
-    known = RecordedSnapshot(catalogue, Recorder(kept.append))
+    thin = frozenset({"gauge"})
+    known = RecordedSnapshot(catalogue, Recorder(kept.append, decimated=thin))
 
     def put(seconds: int, value: float) -> None:
         at = T0 + seconds * SECOND
@@ -169,7 +170,7 @@ def test_a_decimated_signal_keeps_its_changes_apart_and_every_turn_of_its_standi
     told = [((row.at - T0) // SECOND, row.value, row.status) for row in kept if isinstance(row, Row)]
     assert told == [(0, 1.0, 0), (2, 2.0, 3), (3, 3.0, 0), (8, 4.0, 0)]
 
-    loaded = RecordedSnapshot(catalogue, Recorder(kept.append))
+    loaded = RecordedSnapshot(catalogue, Recorder(kept.append, decimated=thin))
     loaded.load(known.dump())
     loaded.put_named("gauge", ("a",), 5.0, 0, T0 + 9 * SECOND)
     assert len(kept) == 4, "the floor holds over a resumption"

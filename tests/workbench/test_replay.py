@@ -15,6 +15,7 @@ from engine.model.history import HistoryHeader, Mark, MarkKind, Record, Row
 from engine.model.restraints import NONE, Level, Restraint
 from engine.model.samples import Status
 from engine.model.time import HOUR, MINUTE, SECOND
+from engine.ruleset.load import load_rules
 from engine.ruleset.reading import timed_signals
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Enforcement, Latching, RuleKind
@@ -285,6 +286,21 @@ def test_what_a_history_cannot_say_is_named() -> None:
     invalid = pegs(1.0, 1.0, extra=(Row(at, 0, *PEG, 1.0, int(Status.INVALID), 0),))
     assert "wider range" in why(plain, invalid, high=5.0) and why(plain, calm, high=5.0) == ""
     assert "another signal then" in why(plain, calm, resolution=0.5)
+    thin = TapeHistory(replace(calm.header, decimated=("peg_usdt_usd",)), calm.kept)
+    assert why(plain, thin) == "changes of peg_usdt_usd were thinned when they were recorded"
+
+
+def test_a_rule_that_names_a_symbol_that_is_left_out_is_not_guessed_at() -> None:
+    """Without its rows it would be in doubt, and would seem to restrain."""
+    expr = "value(spread_bps, venue='paper', symbol='BTCUSDT') >= 5"
+    text = "version: 1\nrules:\n  - id: cutback.other\n    kind: cutback\n    summary: s\n    runbook: RUNBOOK.md#a\n"
+    text += f"    expr: {expr}\n    restrain: {{size_mult: 0.5}}\n"
+    loaded = load_rules({"a.yaml": text.encode()}, config().ruling().catalogue, config().flag_specs, anchors=None)
+    assert loaded.rules is not None, loaded.findings
+    ruling = story.ruling_of(loaded.rules.rules)
+    one = replay(ruling, pegs(1.0, 1.0), options=ReplayOptions(symbols=frozenset({"NOVAUSDT"})))
+    assert one.not_replayable == {"cutback.other": "it reads spread_bps of BTCUSDT, which is left out"}
+    assert not replay(ruling, pegs(1.0, 1.0), options=AS_RECORDED).not_replayable
 
 
 def test_a_narrower_range_makes_invalid_what_was_believed() -> None:
