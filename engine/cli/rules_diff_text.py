@@ -127,7 +127,7 @@ def _rest(report: Report) -> Iterator[str]:
 
 
 def _verdict(report: Report, paint: Paint) -> Iterator[str]:
-    yield paint(f"The change {_sentence(report)}.", "bold", "green" if report.passed else "red")
+    yield paint(f"The change {words.headline(report)}.", "bold", "green" if report.passed else "red")
     yield from (f"  {printable(line)}" for line in report.loosenings)
     yield from words.answered(report)
     if not report.passed:
@@ -135,7 +135,3 @@ def _verdict(report: Report, paint: Paint) -> Iterator[str]:
         yield from report.paste.splitlines()
         yield "or type:"
         yield f"  {words.to_type(report)}"
-
-
-def _sentence(report: Report) -> str:
-    return words.headline(report) if report.loosenings else f"loosens nothing: {words.headline(report)}"

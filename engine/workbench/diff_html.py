@@ -90,12 +90,8 @@ def _verdict(report: Report) -> str:
             f"<pre>{escape(report.paste)}</pre><p>or type:</p><pre>{text(words.to_type(report))}</pre>"
             "<p>Any further change makes another pair.</p>"
         )
-    said = f"<p><strong>The change {text(_sentence(report))}.</strong></p>"
+    said = f"<p><strong>The change {text(words.headline(report))}.</strong></p>"
     return f'<div class="verdict {kind}">{said}{listed}{told}</div>'
-
-
-def _sentence(report: Report) -> str:
-    return words.headline(report) if report.loosenings else f"loosens nothing: {words.headline(report)}"
 
 
 def _coverage(report: Report) -> str:

@@ -153,7 +153,12 @@ def compare_scopes(
 
 
 def _spans(stretches: Iterable[Stretch]) -> list[tuple[int, int, Way]]:
-    return [(one.begin, one.end, one.way) for one in stretches]
+    """Return when `stretches` go which way, whatever the restraints: what touches its like is one span."""
+    found: list[tuple[int, int, Way]] = []
+    for one in stretches:
+        begin = found.pop()[0] if found and found[-1][1:] == (one.begin, one.way) else one.begin
+        found.append((begin, one.end, one.way))
+    return found
 
 
 def covers(wide: Scope, narrow: Scope) -> bool:

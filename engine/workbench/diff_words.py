@@ -8,6 +8,7 @@ from shlex import quote
 
 from engine.model.restraints import Restraint
 from engine.model.time import DAY, MS, SECOND, format_duration, format_instant, format_second
+from engine.ruleset.loosening import Direction
 from engine.ruleset.words import inputs_text, printable, restraint_words
 from engine.workbench.diff_coverage import Coverage
 from engine.workbench.diff_episodes import Divergence, EpisodeChange
@@ -19,13 +20,21 @@ NOTHING = "nothing"
 
 
 def headline(report: Report) -> str:
-    """Return the verdict on the whole change, as a sentence without its full stop."""
+    """Return the verdict on the whole change: what it does, without a subject or a full stop."""
     if not report.loosenings:
         changed = any(rule.became != "unchanged" for rule in report.rules) or report.changes
-        return "nothing is loosened" if changed else "no rule, flag or signal changes"
+        return "restrains nowhere less" if changed else "changes no rule, flag or signal"
+    does = "loosens" if _proven(report) else "may loosen"
     if report.acknowledged is not None:
-        return f"loosens, acknowledged by {printable(report.acknowledged.by)}"
-    return "loosens, and nobody has acknowledged it"
+        return f"{does}, acknowledged by {printable(report.acknowledged.by)}"
+    return f"{does}, and nobody has acknowledged it"
+
+
+def _proven(report: Report) -> bool:
+    """Whether something is looser, not only incomparable."""
+    changes = [*report.changes, *(change for rule in report.rules for change in rule.changes)]
+    did = any(rule.length(Way.LOOSER) or rule.refused[1] for rule in report.rules) or report.policy_length(Way.LOOSER)
+    return bool(did) or any(change.direction is Direction.LOOSER for change in changes)
 
 
 def side_words(side: SideInfo) -> str:

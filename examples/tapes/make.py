@@ -1,4 +1,4 @@
-"""The tape that changes of rules are reviewed on: two hours of listings, a silence and two wobbles.
+"""The tape that changes of rules are reviewed on: under two hours of listings, a silence and two wobbles.
 
     python examples/tapes/make.py examples/tapes/review.tape.gz
 
@@ -25,32 +25,34 @@ from engine.ports.feed import Chapter, TapeEvent
 VENUE = "paper"
 START = parse_instant("2026-03-02T22:20:00Z")
 """A Monday; midnight UTC, the daily boundary, comes at minute 100."""
-MINUTES = 130
+MINUTES = 106
 SEED = 20260303
-NOVA, RUSH, GAPZ, SILENCE = 8.0, 34.0, 62.0, 50.0
+NOVA, RUSH, GAPZ, SILENCE = 6.0, 20.0, 32.0, 46.0
 """Minutes of the listings and of the silence."""
 LISTED = ((NOVA, "NOVAUSDT"), (RUSH, "RUSHUSDT"), (GAPZ, "GAPZUSDT"))
 PEG = (
-    (0.0, 1.0), (18.0, 0.9999), (19.0, 0.9940), (24.0, 0.9939), (25.0, 0.9990), (84.0, 0.9998), (86.0, 0.9935),
+    (0.0, 1.0), (54.0, 0.9999), (55.0, 0.9940), (60.0, 0.9939), (61.0, 0.9990), (84.0, 0.9998), (86.0, 0.9935),
     (89.0, 0.9820), (92.0, 0.9830), (95.0, 0.9935), (98.0, 0.9968), (99.0, 0.9982), (101.0, 0.9998),
 )
 PEG_NOISE = 0.0002
-CHAPTERS = (("a listing in a wobble", 0.0), ("silence", SILENCE), ("the peg breaks", 84.0), ("a new day", 100.0))
+CHAPTERS = (
+    ("three listings", 0.0), ("silence", SILENCE), ("a wobble", 54.0), ("the peg breaks", 84.0), ("a new day", 100.0),
+)
 
 
 def listed(symbol: str, price: float, at: float, path: Shape, spread_bps: float = 4.0) -> Coin:
     """Return a coin that is announced at minute `at` and then does as `path` says."""
     return Coin(
         symbol=symbol, base=symbol.removesuffix("USDT"), price=price, decimals=4, noise_bps=3.0,
-        spread_bps=spread_bps, level_usd=1_500, level_bps=1.5, from_minute=at - 4, busy=((at - 0.2, at + 6),),
-        busy_s=1.0, path=tuple((at + minute, bps) for minute, bps in path),
+        spread_bps=spread_bps, level_usd=1_500, level_bps=1.5, from_minute=at - 4, busy=((at - 0.2, at + 3),),
+        busy_s=1.8, path=tuple((at + minute, bps) for minute, bps in path),
     )
 
 
 COINS = (
     Coin(
         symbol="BTCUSDT", base="BTC", price=64_000.0, decimals=1, step="0.001", noise_bps=1.0, spread_bps=0.2,
-        level_usd=60_000, level_bps=0.5, calm_s=3.0, path=((0, 0), (60, 35), (88, -60), (130, 20)),
+        level_usd=60_000, level_bps=0.5, calm_s=3.0, path=((0, 0), (60, 35), (88, -60), (106, 20)),
     ),
     listed("NOVAUSDT", 2.4, NOVA, RISE_AND_TRAIL),
     listed("RUSHUSDT", 0.61, RUSH, RUNAWAY),
