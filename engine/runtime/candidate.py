@@ -109,13 +109,14 @@ def prepare(root: Path, environment: Mapping[str, str], base: Config, asked: Ask
     """Return what the files under `root` may become, `base` being the configuration in force.
 
     Never raises for what a disk may hold. Takes as long as reading and testing take: call it
-    in a thread, one call at a time for each `asked.passed`.
+    in a thread. Two calls with one `asked.passed` take turns.
     """
     work = _Work(root, base, asked)
     git = ThreadPoolExecutor(1, thread_name_prefix="git")
     known = git.submit(provenance, root)
     try:
-        return work.candidate(environment, known)
+        with asked.passed.lock:
+            return work.candidate(environment, known)
     except _No as no:
         return work.refused(no)
     finally:
@@ -124,10 +125,11 @@ def prepare(root: Path, environment: Mapping[str, str], base: Config, asked: Ask
 
 def warm(base: Config, passed: Passed) -> None:
     """Read and test what is in force once more, without the disk, so that the first edit costs what it changes."""
-    config = config_from_source(base.root, base.blobs.source, loader=passed.loader)
-    if config.usable:
-        passed.made(config.ruling())
-        passed.run(config.ruling(), _WARMING_NS)
+    with passed.lock:
+        config = config_from_source(base.root, base.blobs.source, loader=passed.loader)
+        if config.usable:
+            passed.made(config.ruling())
+            passed.run(config.ruling(), _WARMING_NS)
 
 
 class _Work:

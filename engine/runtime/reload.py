@@ -21,7 +21,7 @@ from engine.ports.hints import Hints
 from engine.ports.journal import Journal
 from engine.runtime.acks import ACKS, Acks, read_acks
 from engine.runtime.blast import Running
-from engine.runtime.candidate import Asked, Candidate, Refused, prepare
+from engine.runtime.candidate import Asked, Candidate, Refused, prepare, warm
 from engine.runtime.config import Config
 from engine.runtime.control_protocol import ReloadRequest
 from engine.runtime.disk import Wanted, fingerprint_of_texts, read_files
@@ -31,6 +31,8 @@ from engine.runtime.watch import RuleWatch
 
 MOST_TOLD = 40
 """Lines of what changed that are journalled; more are counted."""
+WARM_AFTER_S = 1.0
+"""After the start, when it no longer competes with it."""
 MOST_TRIES = 3
 """How often a reading is judged again because the ruling in force changed meanwhile."""
 
@@ -88,6 +90,18 @@ class Reloader:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        warming = asyncio.create_task(self._warm())
+        try:
+            await self._watched()
+        finally:
+            warming.cancel()
+
+    async def _warm(self) -> None:
+        """Read what is in force once more when the start is over, so that the first edit is as quick as the second."""
+        await asyncio.sleep(WARM_AFTER_S)
+        await asyncio.to_thread(warm, self.in_force().config, self._passed)
+
+    async def _watched(self) -> None:
         async with self._watch as watch:
             while (notice := await watch.settled()) is not None:
                 waiting, self._waiting = self._waiting, []

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from threading import Lock
 from typing import Any
 
 from engine.model.flags import FlagSpec
@@ -38,6 +39,8 @@ class Passed:
 
     def __init__(self) -> None:
         self.loader = RuleLoader()
+        self.lock = Lock()
+        """Held by whoever reads: this is no object for two threads at once."""
         self._known: frozenset[str] = frozenset()
         self._rulings: dict[str, Ruling] = {}
         """The last rulings that `loader` made, by their digests."""
