@@ -93,6 +93,8 @@ def _dressed(draw: st.DrawFn, spec: RuleSpec) -> RuleSpec:
     waits = st.sampled_from((0, 0, 3 * SECOND, 5 * SECOND, 12 * SECOND))
     latch = draw(st.sampled_from((Latching.NONE, Latching.NONE, Latching.MANUAL, Latching.BOUNDARY)))
     pause = Restraint(level=Level.ENTRIES_PAUSED)
+    if draw(st.sampled_from((False, False, False, False, True))):
+        return replace(spec, kind=RuleKind.MAKER_GATE, restrain=NONE, clear_expr=None, valid_for=10 * SECOND)
     return replace(
         spec, kind=RuleKind.GUARD, latch=latch, hold_for=draw(waits), keep_firing_for=draw(waits),
         cooldown=draw(waits), unknown_grace=draw(waits), min_clear=draw(waits), ttl=draw(waits),

@@ -132,7 +132,7 @@ def test_any_story_replayed_is_what_was_lived() -> None:
     law()
     wanted = {
         "firing", "clearing", "cooldown", "held", "pending", "inactive", "LatchSet", "LatchCleared", "flag", "rearm",
-        "boundary", "producer", "woken", "STALE", "MISSING", "INVALID",
+        "boundary", "producer", "woken", "STALE", "MISSING", "INVALID", "granted", "denied",
     }
     assert all(tally[what] >= 5 for what in wanted), f"the stories prove too little: {tally}"
 
