@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from engine.model.samples import InputRef, SignalSpec, Status
+from engine.model.samples import InputRef, SignalSpec, Status, Unit
 from engine.model.time import SECOND
 from engine.signals.catalogue import Catalogue
 from engine.signals.snapshot import Snapshot
@@ -67,7 +67,7 @@ CASES = {
     "a range that excludes the sample": ({"high": 40.0}, Status.INVALID),
     "a longer age": ({"max_age": 60 * SECOND}, Status.OK),
     "an age that is over": ({"max_age": 4 * SECOND}, Status.STALE),
-    "another unit": ({"unit": world.Unit.USD}, Status.MISSING),
+    "another unit": ({"unit": Unit.USD}, Status.MISSING),
     "other labels": ({"labels": ("symbol",)}, Status.MISSING),
     "another producer": ({"producer": "feed.other"}, Status.MISSING),
     "another resolution": ({"resolution": 0.5}, Status.MISSING),
