@@ -90,8 +90,7 @@ def parse(text: str) -> tuple[ast.expr | None, list[Problem]]:
         return None, [_syntax(text, error)]
     except (RecursionError, MemoryError, ValueError):
         return None, [Problem(0, "expr-too-large", "the expression cannot be parsed", "split the rule in two")]
-    _move(tree)
-    if _depth(tree) > DEEPEST_TREE:
+    if _moved(tree) > DEEPEST_TREE:
         return None, [_too_deep(0)]
     return tree, []
 
@@ -132,22 +131,24 @@ def _offset(text: str, line: int, column: int) -> int:
     return min(offset + column, len(text))
 
 
-def _move(tree: ast.expr) -> None:
-    """Take the parenthesis in front of the first line out of all positions."""
-    for node in ast.walk(tree):
+def _moved(tree: ast.expr) -> int:
+    """Take the parenthesis in front of the first line out of all positions; return how deep the tree is."""
+    deepest = 0
+    todo: list[tuple[ast.AST, int]] = [(tree, 1)]
+    while todo:
+        node, depth = todo.pop()
+        deepest = max(deepest, depth)
         if isinstance(node, ast.expr | ast.keyword):
             if node.lineno == 1:
                 node.col_offset -= 1
             if node.end_lineno == 1 and node.end_col_offset is not None:
                 node.end_col_offset -= 1
-
-
-def _depth(tree: ast.expr) -> int:
-    deepest, todo = 0, [(tree, 1)]
-    while todo:
-        node, depth = todo.pop()
-        deepest = max(deepest, depth)
-        todo.extend((child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, ast.expr | ast.keyword):
+                todo.append((value, depth + 1))
+            elif isinstance(value, list):
+                todo.extend((item, depth + 1) for item in value if isinstance(item, ast.expr | ast.keyword))
     return deepest
 
 

@@ -52,6 +52,9 @@ class Space:
 
     def __init__(self, expression: Expression, catalogue: Catalogue, flags: Mapping[str, FlagSpec]) -> None:
         self._flags = flags
+        self._regions: dict[tuple[int, bool], Region | None] = {}
+        self._measures: dict[int, str] = {}
+        self._points: dict[int, float | None] = {}
         self._inputs = {
             f"i{index}": (ref, catalogue.specs[ref.signal]) for index, ref in enumerate(expression.inputs)
         }
@@ -65,7 +68,16 @@ class Space:
                 self._names[flag] = Interval(float(spec.default), float(spec.default))
 
     def region(self, node: ast.expr, holds: bool = True) -> Region | None:
-        """Return where `node` holds (or does not), certainly empty boxes left out; None where it is too much."""
+        """Return where `node`, a part of the expression's own tree, holds (or does not).
+
+        Certainly empty boxes are left out; None where it is too much.
+        """
+        key = (id(node), holds)
+        if key not in self._regions:
+            self._regions[key] = self._region(node, holds)
+        return self._regions[key]
+
+    def _region(self, node: ast.expr, holds: bool) -> Region | None:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.region(node.operand, not holds)
         if isinstance(node, ast.BoolOp):
@@ -77,6 +89,11 @@ class Space:
 
     def measure(self, node: ast.expr) -> str:
         """Return what `node` measures, spelled by what it reads and not by where."""
+        if id(node) not in self._measures:
+            self._measures[id(node)] = self._measure(node)
+        return self._measures[id(node)]
+
+    def _measure(self, node: ast.expr) -> str:
         text = ast.unparse(node)
         for name in sorted((one.id for one in ast.walk(node) if isinstance(one, ast.Name)), key=len, reverse=True):
             if name in self._inputs:
@@ -110,6 +127,11 @@ class Space:
 
     def _point(self, node: ast.expr) -> float | None:
         """Return the one value that `node` has, None where it has more."""
+        if id(node) not in self._points:
+            self._points[id(node)] = self._one_value(node)
+        return self._points[id(node)]
+
+    def _one_value(self, node: ast.expr) -> float | None:
         if any(
             isinstance(one, ast.Name) and (one.id in self._inputs or one.id in self._held) for one in ast.walk(node)
         ):
