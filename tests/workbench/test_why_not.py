@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.cli.main import main
@@ -51,6 +51,7 @@ def only(found: list[Told]) -> Told:
     return found[0]
 
 
+@settings(max_examples=40)
 @given(st.floats(0.9, 1.1))
 def test_the_change_that_is_named_is_the_threshold_and_turns_the_rule(price: float) -> None:
     """Asked again at the value that was named, the answer is the other one."""
