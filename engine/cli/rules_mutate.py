@@ -40,7 +40,6 @@ def add_verb(verbs: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise Failure(f"--workers {args.workers} would do nothing", "give 1 or more")
-    # Never the environment's flags, as in `rules test`.
     config = rules_config(home(), rules=[Path(path) for path in args.paths] or None)
     if not config.usable or config.rules is None or config.catalogue is None:
         if args.format == "json":
