@@ -27,8 +27,10 @@ from engine.workbench.diff_html import report_html
 from engine.workbench.diff_json import report_data
 from engine.workbench.diff_markdown import report_markdown
 from engine.workbench.diff_report import Report
+from engine.workbench.diff_words import headline
 
 _STEPS = 5
+_FORMS = {".md": "markdown", ".html": "html", ".json": "json", ".txt": "text"}
 _PAIR = re.compile(r"[0-9a-f]{16}")
 
 
@@ -54,7 +56,10 @@ def add_verb(verbs: Any) -> None:
     parser.add_argument("--symbol", action="append", default=[], metavar="NAME", help="only this symbol; repeatable")
     parser.add_argument("--allow-loosening", metavar="PAIR", help="answer for the loosening of exactly this pair")
     parser.add_argument("--acks", metavar="FILE", help="acknowledgements (default: acks.yaml of HEAD)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of printing it")
+    parser.add_argument(
+        "-o", "--output", action="append", default=[], metavar="FILE",
+        help="write the report there instead of printing it: .md, .html, .json and .txt name a form; repeatable",
+    )
     add_shared(parser, ("text", "json", "markdown", "html"))
     parser.set_defaults(verb=_run)
 
@@ -175,28 +180,29 @@ def _who() -> str:
 
 
 def _tell(report: Report, args: argparse.Namespace) -> None:
-    if args.output is None and args.format == "json":
-        print_json(report_data(report))
+    if not args.output:
+        paint = Paint(colour_wanted(sys.stdout))
+        print(_rendered(report, args.format, paint, indent=None), end="")
         return
-    if args.format == "text":
-        paint = Paint(colour_wanted(sys.stdout)) if args.output is None else PLAIN
-        whole = "\n".join(report_lines(report, paint)) + "\n"
-    else:
-        whole = _rendered(report, args.format)
-    if args.output is None:
-        print(whole, end="")
+    for name in args.output:
+        form = _FORMS.get(Path(name).suffix, args.format)
+        try:
+            Path(name).write_text(_rendered(report, form, PLAIN, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise Failure(f"{name} cannot be written: {error.strerror}", "give another --output") from None
+    written = {"written": args.output, "passed": report.passed, "pair": report.pair, "loosenings": report.loosenings}
+    if args.format == "json":
+        print_json(written)
         return
-    try:
-        Path(args.output).write_text(whole, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"{args.output} cannot be written: {error.strerror}", "give another --output") from None
     verdict = "passed" if report.passed else "failed"
-    print(f"{args.output}: {verdict}, {len(report.loosenings)} loosenings, pair {report.pair}")
+    print(f"{', '.join(args.output)}: {verdict}: the change {headline(report)}; pair {report.pair}")
 
 
-def _rendered(report: Report, how: str) -> str:
-    if how == "markdown":
+def _rendered(report: Report, form: str, paint: Paint, indent: int | None) -> str:
+    if form == "markdown":
         return report_markdown(report)
-    if how == "html":
+    if form == "html":
         return report_html(report)
-    return json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if form == "json":
+        return json.dumps(report_data(report), ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
+    return "\n".join(report_lines(report, paint)) + "\n"

@@ -94,14 +94,17 @@ def test_a_rule_that_is_deleted_names_its_minutes(engine: Engine, repository: Pa
     assert said.code == 1 and (one["became"], one["verdict"]) == ("removed", "looser")
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
-def test_any_form_can_be_written_to_a_file(engine: Engine, repository: Path, form: str) -> None:
+def test_every_form_can_be_written_at_once(engine: Engine, repository: Path) -> None:
     edit(repository, "unknown_grace: 2m", "unknown_grace: 1m")
+    names = ("r.txt", "r.md", "r.html", "r.json")
+    words = [word for name in names for word in ("-o", name)]
 
-    said = engine("rules", "diff", "HEAD", ".", "--tape", TAPE, "--format", form, "-o", "report")
+    said = engine("rules", "diff", "HEAD", ".", "--tape", TAPE, *words)
 
-    written = (repository / "report").read_text()
-    assert said.code == 0 and "guard.depeg.usdt" in written and said.out.startswith("report: passed")
+    text, markdown, html, data = ((repository / name).read_text() for name in names)
+    assert said.code == 0 and said.out.startswith("r.txt, r.md, r.html, r.json: passed")
+    assert text.startswith("history  review") and markdown.startswith("## ") and html.startswith("<!doctype html>")
+    assert json.loads(data)["passed"] and all("guard.depeg.usdt" in one for one in (text, markdown, html))
 
 
 def test_a_broken_side_is_invalid_and_told_with_its_findings(engine: Engine, repository: Path) -> None:
