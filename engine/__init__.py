@@ -3,9 +3,9 @@
 The way of one event, and the room it passes; a room imports only rooms below it in this list:
 
     cli         what a person types and reads; decides nothing
-    runtime     the shell: configuration, wiring, the loop, recovery, the control socket; all that awaits
-    workbench   offline tools over rules: tests, snapshots, explanations
-    adapters    promises kept: tapes, the paper venue, the journal, clocks
+    runtime     the shell: configuration, wiring, the loop, recovery, reload, the control socket; all that awaits
+    workbench   offline tools over rules: tests, mutants, replay and diff over history, why-not, the reference
+    adapters    promises kept: tapes, the paper venue, the journal, history, clocks, news of edited files
     exchange    a simulated exchange: book, matching, queues, filters, conditional orders
     ports       promises: what the core may ask of the world
     core        the reducer: step(state, event) -> effects; no clock, no I/O, no randomness
