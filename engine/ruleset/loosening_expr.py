@@ -98,6 +98,8 @@ def _restraining(old: Side, new: Side, pairs: Pairs) -> Judged:
         judged = (Direction.STRICTER, f"it fires where it was in doubt: {_told(pairs, _DOUBT_ENDED)}")
     if judged[0] is Direction.STRICTER and not new.compiled.restraint.covers(new.compiled.doubted()):
         return Direction.INCOMPARABLE, f"{judged[1]}; but firing restrains less than doubt (see unknown_cutback)"
+    if judged[0] is Direction.NEUTRAL and old.inputs() == new.inputs():
+        return judged
     return _noticed(old, new) or judged
 
 
@@ -114,8 +116,10 @@ def _slower_than_doubt(new: Side) -> str:
 
 
 def _noticed(old: Side, new: Side) -> Judged | None:
-    """Doubt runs since the oldest of all inputs was lost: an input less, and it may begin later."""
+    """Doubt runs since the oldest of all inputs was lost: an input less, and it may begin later; one more, sooner."""
     timing = new.compiled.timing
+    if new.doubt_may_replace_a_lockout():
+        return Direction.INCOMPARABLE, "doubt may come sooner, and a lockout that turns into doubt restrains less"
     gone = sorted({ref.signal for ref in old.inputs() - new.inputs()})
     if not gone or not timing.unknown_grace or timing.on_unknown in (OnUnknown.IGNORE, OnUnknown.HOLD):
         return None
@@ -159,4 +163,6 @@ def _cleared(old: Side, new: Side, before: Expression | None, after: Expression 
         return Direction.NEUTRAL, "it only tells"
     if judged[0] is Direction.STRICTER and not new.compiled.restraint.covers(new.compiled.doubted()):
         return Direction.INCOMPARABLE, f"{judged[1]}; but firing restrains less than doubt (see unknown_cutback)"
-    return (_noticed(old, new) or judged) if judged[0] in (Direction.STRICTER, Direction.NEUTRAL) else judged
+    if judged[0] in (Direction.LOOSER, Direction.INCOMPARABLE) or old.inputs() == new.inputs():
+        return judged
+    return _noticed(old, new) or judged

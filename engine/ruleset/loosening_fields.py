@@ -157,11 +157,11 @@ def _durations(old: Side, new: Side) -> Iterator[Difference]:
     if before.unknown_grace != after.unknown_grace:
         yield "unknown_grace", *_texts(before.unknown_grace, after.unknown_grace), _longer(
             before.unknown_grace, after.unknown_grace, (Direction.LOOSER, "doubt is tolerated longer"),
-            (Direction.STRICTER, "doubt restrains sooner"),
+            _if_doubt_covers(new, "doubt restrains sooner"),
         )
     if before.min_clear != after.min_clear:
         yield "min_clear", *_texts(before.min_clear, after.min_clear), _longer(
-            before.min_clear, after.min_clear, (Direction.STRICTER, "doubt must be over for longer"),
+            before.min_clear, after.min_clear, _if_doubt_covers(new, "doubt must be over for longer"),
             (Direction.LOOSER, "doubt is over sooner"),
         )
     if before.ttl != after.ttl:
@@ -188,6 +188,13 @@ def _if_firing_covers(new: Side, why: str) -> Judged:
     return Direction.INCOMPARABLE, f"{why}, but {_APART}"
 
 
+def _if_doubt_covers(new: Side, why: str) -> Judged:
+    """Return that a rule which is in doubt more is stricter, where doubt restrains what the lockout it ends does."""
+    if new.doubt_may_replace_a_lockout():
+        return Direction.INCOMPARABLE, f"{why}, but a lockout that turns into doubt would restrain less"
+    return Direction.STRICTER, why
+
+
 def _doubt(old: Side, new: Side) -> Iterator[Difference]:
     before, after = old.spec.on_unknown, new.spec.on_unknown
     covers = new.compiled.doubted().covers(old.compiled.doubted())
@@ -202,7 +209,7 @@ def _doubt(old: Side, new: Side) -> Iterator[Difference]:
         elif rise == 0 and old.compiled.doubted() == new.compiled.doubted():
             judged = (Direction.NEUTRAL, "doubt restrains the same")
         else:
-            judged = (Direction.STRICTER, f"doubt would do more: {after.value}")
+            judged = _if_doubt_covers(new, f"doubt would do more: {after.value}")
         yield "on_unknown", before.value, after.value, judged
     elif old.spec.unknown_cutback != new.spec.unknown_cutback:
         texts = tuple(restraint_words(one.spec.unknown_cutback or NONE) for one in (old, new))

@@ -63,6 +63,11 @@ class Side:
         text = format_duration(resolved)
         return f"{written} ({text})" if isinstance(written, str) else text
 
+    def doubt_may_replace_a_lockout(self) -> bool:
+        """Whether a lockout that ends in doubt, the sooner the doubt the sooner, then restrains less."""
+        compiled = self.compiled
+        return compiled.timing.cooldown > 0 and not compiled.doubted().covers(compiled.restraint)
+
     def why_idle(self) -> str:
         """Return why the rule is not in force, or an empty string."""
         return self.compiled.why_not()

@@ -15,7 +15,7 @@ from tests.ruleset.generated import FLAGS, Case
 from tests.ruleset.notation import CATALOGUE, expression, rule
 from tests.ruleset.oracle import verdict
 
-EDITS, INPUTS = 480, 20
+EDITS, INPUTS = 300, 20
 _LETTERS = {"t": True, "f": False, "u": None}
 
 
