@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli import rules_diff, rules_docs, rules_mutate, rules_replay, rules_why_not
+from engine.cli.plain import one_line
 from engine.cli.rules_formats import FORMATS, show_findings, show_results
 from engine.cli.rules_snapshot import read_snapshot
 from engine.cli.shared import CHECK_FAILED, FINE, INVALID, LINT_ONLY, Failure, add_shared, home, print_json
@@ -103,10 +104,10 @@ def _test(config: Config, args: argparse.Namespace) -> int:
     paint = Paint(colour_wanted(sys.stdout))
     for result in results:
         word = paint("ok  ", "green") if result.passed else paint("FAIL", "red")
-        print(f"{word}  {result.rule}: {result.test}")
+        print(f"{word}  {result.rule}: {one_line(result.test)}")
         for line in (result.error, *map(str, result.mismatches)):
             if line:
-                print(f"        {line}")
+                print(f"        {one_line(line)}")
     tested = {result.rule for result in results}
     for rule in config.rules.rules:
         if rule.id not in tested and (not args.rule or rule.id in args.rule):

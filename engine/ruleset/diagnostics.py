@@ -93,11 +93,11 @@ def to_json(findings: Iterable[Finding]) -> list[Data]:
 
 
 def _block(finding: Finding) -> str:
-    lines = [str(finding)]
+    lines = [_seen(str(finding))]
     if finding.source_line.strip():
         shown, caret = _window(finding.source_line, finding.column - 1)
         lines += [f"    {shown}", f"    {caret}^"]
-    lines.append(f"    fix: {finding.fix}")
+    lines.append(f"    fix: {_seen(finding.fix)}")
     return "\n".join(lines)
 
 
@@ -105,9 +105,16 @@ def _window(line: str, offset: int) -> tuple[str, str]:
     """Return the part of a line around `offset` that fits a terminal, and the blanks before the caret."""
     start = max(0, offset - 90) if len(line) > 110 else 0
     part = line[start:start + 110]
+    if part.lstrip().startswith("::"):
+        # Build servers take a line that begins so, blanks or not, for a command to them.
+        part = part.replace("::", "\N{MODIFIER LETTER COLON}:", 1)
     shown = "".join(_visible(char) for char in part)
     before = "".join(_visible(char) for char in part[:offset - start])
     return shown, " " * sum(_cells(char) for char in before)
+
+
+def _seen(text: str) -> str:
+    return "".join(map(_visible, text))
 
 
 def _visible(char: str) -> str:

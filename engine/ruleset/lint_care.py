@@ -1,4 +1,4 @@
-"""What a rule asks of people: tests, a reason for doing less, and no waking without need."""
+"""What a rule asks of people: a reason for doing less, and no waking without need."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from engine.ruleset.spec import OnUnknown, RuleKind
 def lint_care(rule: Linted) -> None:
     """Say where a rule takes less care than it should."""
     spec = rule.spec
-    if spec.kind in (RuleKind.KILL, RuleKind.GUARD) and not spec.tests:
-        rule.say(
-            "", "lint-no-tests", f"a {spec.kind.value} without a test",
-            "add `tests:` that show it pending, firing, clearing, in doubt",
-        )
     if spec.on_unknown is not OnUnknown.RESTRICT:
         rule.say(
             "on_unknown", "lint-on-unknown",

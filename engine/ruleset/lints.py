@@ -80,10 +80,6 @@ LINTS: Mapping[str, Lint] = {lint.id: lint for lint in (
         fix="add `clear_expr` with a limit further off, or `keep_firing_for`",
     ),
     Lint(
-        id="lint-no-tests", severity="warning", finds="a guard or a kill has no test",
-        fix="add `tests:` that show it firing, clearing and in doubt",
-    ),
-    Lint(
         id="lint-none-in-force", severity="error", silent=False,
         finds="no rule that restrains or refuses is in force: all are off, in shadow or disabled",
         fix="enforce one, or remove what is no longer used",
@@ -166,6 +162,9 @@ reviewed: it changes the digest of a rule set.
 - **Subsumed** is said only of rules of one kind with the same labels, effect, latch, times and doubt, where the values
   for which one holds lie within those for which the other does.
 - **Evidence** is counted when each way in which the condition can hold asks for a least count of the same events.
+
+Rules without tests are no lint: `engine rules check` says of them `test-missing`, which is an error of a kill or a
+guard and a warning of any other rule.
 
 This page is made by `python -m tests.ruleset.lints_page`.
 """

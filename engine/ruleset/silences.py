@@ -13,6 +13,7 @@ from datetime import date
 from engine.ruleset.diagnostics import Finding, Severity, has_errors
 from engine.ruleset.lints import LINTS
 from engine.ruleset.nodes import Node
+from engine.ruleset.scalars import quoted
 from engine.ruleset.spec import Silence
 from engine.ruleset.suggest import fix_for
 
@@ -126,7 +127,7 @@ def _one(item: Node, findings: list[Finding]) -> Silence | None:
     lint = LINTS.get(named.text)
     if named.kind == "str" and lint is None:
         findings.append(named.finding(
-            "silence-unknown", f"there is no lint {named.text[:80]}", fix_for(named.text, LINTS),
+            "silence-unknown", f"there is no lint {quoted(named.text)}", fix_for(named.text, LINTS),
         ))
     elif lint is not None and not lint.silent:
         findings.append(named.finding("silence-never", f"{lint.id} cannot be silenced", "mend what it says"))

@@ -102,14 +102,6 @@ def test_evidence_is_counted_first() -> None:
     assert codes(expr=f'"{count.format("taker")}{average}"') == []
 
 
-def test_guards_and_kills_have_tests() -> None:
-    body = '\n      - {name: a, series: {health_measured: 2}, expect: [{at: 0s, truth: "true"}]}'
-
-    for kind in ("guard", "kill"):
-        assert codes(kind=kind, restrain="{level: halted}") == ["lint-no-tests"]
-        assert codes(kind=kind, restrain="{level: halted}", tests=body) == []
-
-
 def test_silence_that_latches_is_questioned() -> None:
     assert codes(expr="absent(health_measured)", latch="manual") == ["lint-latches-on-silence"]
     assert codes(expr="absent(health_measured)") == []

@@ -242,3 +242,16 @@ def test_the_first_character_is_found_where_all_are(text: str, style: str) -> No
     first = at.spot(0)
     at.spot(len(at.text))  # places them all
     assert at.spot(0) == first
+
+
+@given(st.text(st.sampled_from(list(": \t\n\r\x1b%#ab\u202e\u2028")), max_size=20))
+def test_no_text_of_a_file_becomes_a_line_of_its_own(text: str) -> None:
+    """Neither a terminal nor a build server takes what a rule says for a command."""
+    found = Finding(
+        file="f.yaml", line=1, column=1, code="c", severity=Severity.ERROR, message=text, fix=text,
+        source_line=text.replace("\n", " ").replace("\r", " "),
+    )
+    lines = format_text([found]).split("\n")
+
+    assert len(lines) <= 4 and all(line.isprintable() for line in lines)
+    assert not any(line.strip().startswith("::") for line in lines)
