@@ -12,7 +12,7 @@ from engine.ruleset.spec import RESTRAINING, Latching, OnUnknown, RuleKind, Rule
 from engine.workbench.test_checks import when
 
 _LEVELS = [level.word for level in Level]
-_HINTS: Mapping[str, str] = {
+TIME_HINTS: Mapping[str, str] = {
     "for": "list `transitions:`, with the instant of pending and of firing",
     "keep_firing_for": "expect clearing a step before it ends, and what follows at its end",
     "cooldown": "expect cooldown a step before it ends and inactive at its end (after `do: rearm` where it latches)",
@@ -21,6 +21,7 @@ _HINTS: Mapping[str, str] = {
     "ttl": "expect the restraint a step before the ttl has passed, and none then, with doubt or clearing in between",
     "valid_for": "expect granted a step before the last sample is too old, and not granted then",
 }
+"""Which expectation kills a change of a time, by the key of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def _times(
             if other != value:
                 after = when(other)
                 yield KeyChange(
-                    operator=key, path=(key,), before=before, after=after, edits=((key, after),), hint=_HINTS[key],
+                    operator=key, path=(key,), before=before, after=after, edits=((key, after),), hint=TIME_HINTS[key],
                 )
 
 
