@@ -50,6 +50,7 @@ HALTED: Keys = {"expr": "venue_state == 'halted'", "by": "[venue]"}
 SLOW: Keys = {"keep_firing_for": "10m", "min_clear": "1s"}
 KEPT: Keys = {"expr": PEG, "latch": "manual"}
 CUT: Keys = {"on_unknown": "cutback", "on_unknown_reason": "why", "unknown_cutback": "{size_mult: 0.8}"}
+WIDE: Keys = {**CUT, "unknown_cutback": "{size_mult: 0.8, max_notional_usd: 100}"}
 ENTRY: Keys = {"id": "entry.a", "kind": "entry", "restrain": None, "expr": "order_notional_usd > 5000"}
 GATE: Keys = {
     "id": "maker.a", "kind": "maker_gate", "restrain": None, "expr": None, "by": "[venue, symbol]",
@@ -98,6 +99,18 @@ ROWS: tuple[tuple[Keys, Keys, str, Direction], ...] = (
     (CUT, {**CUT, "unknown_cutback": "{size_mult: 0.6}"}, "unknown_cutback", S),
     (CUT, {**CUT, "unknown_cutback": "{size_mult: 0.9}"}, "unknown_cutback", L),
     (CUT, {**CUT, "on_unknown_reason": "another"}, "on_unknown_reason", N),
+    # A lockout that turns into doubt restrains less here; firing instead of doubt does in the row after.
+    ({**CUT, "cooldown": "1m", "unknown_grace": "1m"}, {**CUT, "cooldown": "1m", "unknown_grace": "10s"},
+     "unknown_grace", X),
+    ({**CUT, "cooldown": "1m", "min_clear": "10s"}, {**CUT, "cooldown": "1m", "min_clear": "1m"}, "min_clear", X),
+    ({**WIDE, "for_": "20s"}, {**WIDE, "for_": "10s"}, "for", X),
+    ({**WIDE, "cooldown": "10s"}, {**WIDE, "cooldown": "1m"}, "cooldown", X),
+    ({**WIDE, "expr": "health_measured >= 2"}, {**WIDE, "expr": "health_measured >= 1"}, "expr", X),
+    # Lints.
+    ({}, {"lint": '[{disable: lint-no-clear, reason: "why not"}]'}, "lint lint-no-clear", L),
+    ({"lint": '[{disable: lint-no-clear, reason: "why not"}]'}, {}, "lint lint-no-clear", S),
+    ({"lint": '[{snooze: lint-no-clear, until: "2026-12-31", reason: "why not"}]'},
+     {"lint": '[{disable: lint-no-clear, reason: "why not"}]'}, "lint lint-no-clear", L),
     # What it restrains, and whom.
     ({}, {"restrain": "{size_mult: 0.25}"}, "restrain", S),
     ({}, {"restrain": "{size_mult: 0.75}"}, "restrain", L),
