@@ -103,6 +103,10 @@ class RuleBook:
         if touched:
             self._step_all(self._now(at), touched)
 
+    def on_old_doubt(self, slot: int, since: int) -> None:
+        """Note that `slot`, which nobody here reads yet, is in doubt since `since` (ns): others were watching it."""
+        self._readers.doubted(slot, since)
+
     def on_new_labels(self, at: int, name: str, labels: tuple[str, ...]) -> None:
         """Make the instances that a sample of signal `name` with these labels calls for."""
         at = self._now(at)

@@ -43,6 +43,10 @@ class Readers:
             watch = self.watches[slot] = Watch(bad=bad)
         return watch
 
+    def doubted(self, slot: int, since: int) -> None:
+        """Let `slot`, which nobody reads yet and which is in doubt, count as in doubt since `since` (ns)."""
+        self._watch(slot, bad=True).since = since
+
     def of(self, slot: int) -> tuple[Instance, ...]:
         """Return the instances that read `slot`."""
         watch = self.watches[slot] if slot < len(self.watches) else None

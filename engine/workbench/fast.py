@@ -62,6 +62,10 @@ def fast_replay_told(
     """
     numpy()
     left_out = not_replayable(ruling, history, options.symbols)
+    if any(mark.kind is MarkKind.PROPOSAL for mark in history.marks()):
+        # What is let through hangs on all rules together, and on entry rules, which have no instances.
+        why = dict.fromkeys((rule.id for rule in ruling.rules.rules), "the history holds proposals")
+        return FastReplay(timeline=Stepping(ruling, history, options).run(), exact=why, answers=0, points=0)
     planned = plan(ruling, history, options, left_out, stretch)
     with _pool(history.opener(), planned, workers) as run:
         parts, answers = _thinned(planned, run)
@@ -181,7 +185,7 @@ def _thinned(planned: Plan, run: _Here | _Beside) -> tuple[list[list[Thinned]], 
         for place, part in zip(planned.groups[group], found, strict=True):
             answers += part.rows
             # The first part also says what was before it; a later one without points says nothing.
-            if not parts[place] or len(part.at):
+            if not parts[place] or len(part.at) or any(part.since):
                 parts[place].append(part)
     return parts, answers
 

@@ -16,6 +16,7 @@ from engine.ruleset.reading import signals_of
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Enforcement, RuleKind, RuleSpec
 from engine.signals.catalogue import Catalogue, unwired_signals
+from engine.signals.slots import SlotKey, slot_key
 from engine.workbench.fast_inputs import ALWAYS, Beside, Birth, Bound, Read, beside
 from engine.workbench.fast_kleene import Unvectorised
 from engine.workbench.fast_play import Cast
@@ -35,7 +36,7 @@ class Plan:
     groups: tuple[tuple[int, ...], ...]
     """Places in `wanted` of instances that read the same series."""
     stretches: tuple[tuple[int, int], ...]
-    """[begin, end) in ns, each of one UTC day at most, in order."""
+    """[begin, end) in ns, in order, without gaps."""
     around: Beside
     read: Read
     heard: Mapping[int, Row]
@@ -46,9 +47,9 @@ class Plan:
 
 
 def plan(
-    ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, left_out: Collection[str]
+    ruling: Ruling, history: ColumnarHistory, options: ReplayOptions, left_out: Collection[str], stretch: int
 ) -> Plan:
-    """Return how `ruling` is replayed over `history`, but for the rules `left_out`."""
+    """Return how `ruling` is replayed over `history`, split every `stretch` ns, but for the rules `left_out`."""
     header = history.header
     marks = [mark for mark in history.marks() if options.end is None or mark.at < options.end]
     flags = {str(mark.data["name"]) for mark in marks if mark.kind is MarkKind.FLAG}
@@ -80,9 +81,11 @@ def plan(
                 rows[len(wanted)] = row
             wanted.append(one)
         fast.append(rule)
+    watched = _watched(everyone)
+    wanted = [replace(one, watched=tuple(watched[slot_key(*bound)] for bound in one.inputs)) for one in wanted]
     return Plan(
-        ruling=_travelling(ruling, tuple(fast)), wanted=tuple(wanted),
-        groups=_groups(wanted, fast), stretches=_stretches(header, series, options), around=beside(iter(marks)),
+        ruling=_travelling(ruling, tuple(fast)), wanted=tuple(wanted), around=beside(iter(marks)),
+        groups=_groups(wanted, fast), stretches=_stretches(header, series, options, stretch),
         read=Read(_births(everyone, ruling.catalogue), _events(series, ruling, rules)), heard=rows, exact=exact,
         cast=Cast(header=header, options=options, marks=_steering(marks), words=_words(ruling)),
     )
@@ -188,7 +191,8 @@ def _wanted(rule: int, compiled: CompiledRule, labels: tuple[str, ...], row: Row
         if bound is None:
             raise ValueError(f"{compiled.spec.id} does not bind every label of {ref.signal}")
         inputs.append((ref, bound))
-    return Wanted(rule=rule, labels=labels, inputs=tuple(inputs), birth=ALWAYS if row is None else (row.at, row.batch))
+    birth = ALWAYS if row is None else (row.at, row.batch)
+    return Wanted(rule=rule, labels=labels, inputs=tuple(inputs), birth=birth, watched=())
 
 
 def _births(wanted: Iterable[Wanted], catalogue: Catalogue) -> dict[Bound, Birth]:
@@ -207,6 +211,16 @@ def _births(wanted: Iterable[Wanted], catalogue: Catalogue) -> dict[Bound, Birth
     return {bound: shared[window(bound)] for one in wanted for bound in one.inputs}
 
 
+def _watched(wanted: Iterable[Wanted]) -> dict[SlotKey, Birth]:
+    """Return since when each input is read by anybody: whoever comes later knows since when it is in doubt."""
+    found: dict[SlotKey, Birth] = {}
+    for one in wanted:
+        for bound in one.inputs:
+            key = slot_key(*bound)
+            found[key] = min(found.get(key, one.birth), one.birth, key=lambda birth: birth[1])
+    return found
+
+
 def _groups(wanted: list[Wanted], rules: list[RuleSpec]) -> tuple[tuple[int, ...], ...]:
     """Return instances by what they are of: those of one symbol read the same series."""
     found: dict[tuple[str, ...], list[int]] = {}
@@ -218,11 +232,12 @@ def _groups(wanted: list[Wanted], rules: list[RuleSpec]) -> tuple[tuple[int, ...
 
 
 def _stretches(
-    header: HistoryHeader, series: Iterable[SeriesName], options: ReplayOptions
+    header: HistoryHeader, series: Iterable[SeriesName], options: ReplayOptions, stretch: int
 ) -> tuple[tuple[int, int], ...]:
     begin = min([header.first_at, *(one.first_at for one in series)])
     end = header.last_at + 1 if options.end is None else min(options.end, header.last_at + 1)
-    edges = [begin, *range(begin - begin % DAY + DAY, max(end, begin + 1), DAY), max(end, begin + 1)]
+    end = max(end, begin + 1)
+    edges = [begin, *range(begin - begin % stretch + stretch, end, stretch), end]
     return tuple(pairwise(edges))
 
 

@@ -95,11 +95,22 @@ class _Telling(Stepping):
         self, ruling: Ruling, history: ThinHistory, options: ReplayOptions, first: Mapping[Bound, tuple[Value, int]]
     ) -> None:
         self._before = first
+        self.doubted: dict[str, int] = {}
+        """Inputs in doubt when the instance comes up, by name, and since when (ns)."""
         super().__init__(ruling, history, options)
 
     def blank(self) -> ReplayedSnapshot:
         self._telling = TellingSnapshot(self._ruling.catalogue, self._before)
         return self._telling
+
+    def _settle(self, at: int) -> None:
+        if self.doubted and not self._telling.settled():
+            doubted, self.doubted = self.doubted, {}
+            for name, since in doubted.items():
+                slot = self._telling.told(name)
+                if self._telling.status[slot]:
+                    self._book.on_old_doubt(slot, since)
+        super()._settle(at)
 
     def _slot(self, row: Row) -> int:
         if row.signal.startswith(_TOLD):
@@ -150,6 +161,7 @@ def play(ruling: Ruling, cast: Cast, wanted: Wanted, heard: Row | None, parts: S
     first = _first(wanted, parts, cast.words)
     history = ThinHistory(header, _records(wanted, heard, told, cast.marks))
     telling = _Telling(ruling, history, cast.options, first)
+    telling.doubted = _old_doubts(wanted, parts)
     instances = telling.run().instances
     return Played(
         instances={name: _untold(one) for name, one in instances.items()},
@@ -169,6 +181,15 @@ def _first(wanted: Wanted, parts: Sequence[Thinned], words: tuple[str, ...]) -> 
         bound: (_value(bound, value, words), status)
         for bound, (value, status) in zip(wanted.inputs, parts[0].first, strict=True)
     }
+
+
+def _old_doubts(wanted: Wanted, parts: Sequence[Thinned]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for bound, since in zip(wanted.inputs, part.since, strict=bool(part.since)):
+            if since is not None:
+                found[name_of(*bound)] = since
+    return found
 
 
 def _value(bound: Bound, value: object, words: tuple[str, ...]) -> Value:

@@ -50,6 +50,8 @@ class Wanted:
     labels: tuple[str, ...]
     inputs: tuple[Bound, ...]
     birth: Birth
+    watched: tuple[Birth, ...]
+    """Of each input, since when any instance reads it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -64,6 +66,8 @@ class Thinned:
     first: tuple[tuple[object, int], ...]
     rows: int
     """How many points there were."""
+    since: tuple[int | None, ...] = ()
+    """Of each input, when it last fell into doubt (ns) while others read it and the instance was not there yet."""
 
 
 def questions(compiled: CompiledRule, catalogue: Catalogue, flags: Mapping[str, FlagValue]) -> tuple[Question, ...]:
@@ -147,17 +151,36 @@ class Thinner:
             born = np.flatnonzero(grid.batch == wanted.birth[1])
         laid = self._lay(readings, grid)
         kept = self._turns(wanted, laid, len(grid))
+        since: tuple[int | None, ...] = ()
         if born_here:
             place = int(born[-1])
+            since = self._since(wanted, laid, place)
             kept = np.union1d(kept[kept > place], [place])
         elif wanted.birth != ALWAYS and wanted.birth[0] >= end:
+            since = self._since(wanted, laid, len(grid))
             kept = kept[:0]
         return Thinned(
             at=grid.at[kept], batch=grid.batch[kept], early=grid.early[kept],
             values=tuple(column[kept] for column in laid.columns),
             statuses=tuple(status[kept] for status in laid.statuses),
             first=tuple((one.value[0].item(), int(one.status[0])) for one in readings), rows=len(grid) - 1,
+            since=since,
         )
+
+    def _since(self, wanted: Wanted, laid: _Laid, until: int) -> tuple[int | None, ...]:
+        """Return of each input when it last fell into doubt before the place `until`, while others read it."""
+        np = numpy()
+        if all(watched == wanted.birth for watched in wanted.watched):
+            return ()
+        found: list[int | None] = []
+        at, batch = laid.grid.at[1:until], laid.grid.batch[1:until]
+        for status, watched in zip(laid.statuses, wanted.watched, strict=True):
+            doubt = status[:until] != 0
+            fell = np.logical_and(doubt[1:], np.logical_not(doubt[:-1]))
+            after = np.logical_or(at > watched[0], np.logical_and(at == watched[0], batch > watched[1]))
+            places = np.flatnonzero(np.logical_and(fell, after))
+            found.append(int(at[places[-1]]) if len(places) else None)
+        return tuple(found)
 
     def _grid(self, bounds: tuple[Bound, ...]) -> tuple[Grid, tuple[Readings, ...]]:
         found = self._grids.get(bounds)

@@ -147,6 +147,7 @@ class _Tape:
 
     draw: Random
     every: bool
+    pauses: bool
     kept: list[Record] = field(default_factory=list)
     at: int = BEGIN
 
@@ -157,8 +158,8 @@ class _Tape:
         self._settle()
         for _ in range(steps):
             pace = self.draw.choice((0, 0, SECOND // 2, SECOND, SECOND, 3 * SECOND, 11 * SECOND))
-            if self.draw.random() < 0.01:
-                pace = 2 * HOUR
+            if self.pauses and self.draw.random() < 0.005:
+                pace = HOUR
             self._wait(self.at + pace)
             self._happen(rules)
 
@@ -219,19 +220,24 @@ class _Tape:
         self.snapshot.put_named(name, labels, value, self.at, self.at)
 
 
-def draw_world(draw: Random, *, rules: int, steps: int) -> Drawn:
-    """Return a ruling of some rules and a history that exercises them."""
-    specs = tuple(sorted((draw_rule(draw, number) for number in range(rules)), key=lambda one: one.id))
+def world_of(rules: tuple[RuleSpec, ...], records: list[Record], complete: tuple[str, ...] | None = None) -> Drawn:
+    """Return `rules` and `records` as a ruling and a history; every sample of the signals `complete` is there."""
     ruling = Ruling(
-        rules=RuleSet(rules=specs, digest="d", files=("rules/test.yaml",)), catalogue=CATALOGUE, flag_specs=FLAGS,
+        rules=RuleSet(rules=rules, digest="d", files=("rules/test.yaml",)), catalogue=CATALOGUE, flag_specs=FLAGS,
         flag_file={}, flag_environment={},
     )
-    tape = _Tape(draw, every=draw.random() < 0.8)
-    tape.record(specs, steps)
-    complete = tuple(CATALOGUE.specs) if tape.every else tuple(sorted(timed_signals(specs)))
     header = HistoryHeader(
-        name="drawn", first_at=BEGIN, last_at=tape.at + draw.choice((0, 5 * SECOND)),
-        producers=("feed.announcements", "feed.market", "feed.oracle"), complete=complete, decimated=(),
+        name="drawn", first_at=BEGIN, last_at=max((one.at for one in records), default=BEGIN),
+        producers=("feed.announcements", "feed.market", "feed.oracle"),
+        complete=tuple(CATALOGUE.specs) if complete is None else complete, decimated=(),
         catalogue_digest=CATALOGUE.digest, rules_digest="d", has_rearms=True, signals=tuple(CATALOGUE.specs.values()),
     )
-    return Drawn(ruling, MemoryHistory(header, tape.kept))
+    return Drawn(ruling, MemoryHistory(header, records))
+
+
+def draw_world(draw: Random, *, rules: int, steps: int, pauses: bool = True) -> Drawn:
+    """Return a ruling of some rules and a history that exercises them; with `pauses` nothing happens for hours."""
+    specs = tuple(sorted((draw_rule(draw, number) for number in range(rules)), key=lambda one: one.id))
+    tape = _Tape(draw, every=draw.random() < 0.8, pauses=pauses)
+    tape.record(specs, steps)
+    return world_of(specs, tape.kept, None if tape.every else tuple(sorted(timed_signals(specs))))
