@@ -17,6 +17,8 @@ import ast
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from engine.model.flags import FlagValue
 from engine.ruleset import kleene
@@ -28,6 +30,7 @@ RuleFunction = Callable[[Sequence[float | bool | str]], bool]
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _RAISE = "1.0 / 0.0"
+_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,28 @@ def _slot(constant: object, slots: Sequence[int]) -> object:
 
 
 def compile_template(tree: ast.expr, scope: Scope) -> Template:
-    """Return the code of `tree`; ValueError for a node that rules do not have."""
+    """Return the code of `tree`; ValueError for a node that rules do not have.
+
+    The last few thousand are kept: a reload compiles anew only what changed.
+    """
+    # A tree is its own key, and values carry their types: what is true and what is one compare equal and differ.
+    return _template(
+        tree, tuple(scope.inputs.items()), tuple(scope.held.items()),
+        (tuple((name, type(value), value) for name, value in scope.flags.items()), tuple(scope.ranges.items())),
+        scope.conditions,
+    )
+
+
+@lru_cache(maxsize=_KEPT)
+def _template(
+    tree: ast.expr, inputs: tuple[tuple[str, int], ...], held: tuple[tuple[str, int], ...], values: Any,
+    conditions: frozenset[str],
+) -> Template:
+    flags, ranges = values
+    scope = Scope(
+        inputs=dict(inputs), held=dict(held), flags={name: value for name, _, value in flags}, ranges=dict(ranges),
+        conditions=conditions,
+    )
     writer = _Writer(scope)
     body = writer.write(tree)
     names = sorted(writer.read, key=lambda name: scope.inputs[name])

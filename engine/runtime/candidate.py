@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
+from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.loosening import Change, compare, loosening, masked_edits
 from engine.ruleset.ruling import Ruling, pair_digest
 from engine.ruleset.test_demands import TEST_CODES, demand_tests
@@ -29,6 +30,7 @@ from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import ReloadSettings
 from engine.runtime.steady import read_steady
 from engine.runtime.tested import Passed
+from engine.signals.snapshot import Snapshot
 
 _WARMING_NS = 10**10
 _GIT_S = 0.2
@@ -128,8 +130,11 @@ def warm(base: Config, passed: Passed) -> None:
     with passed.lock:
         config = config_from_source(base.root, base.blobs.source, loader=passed.loader)
         if config.usable:
-            passed.made(config.ruling())
-            passed.run(config.ruling(), _WARMING_NS)
+            ruling = config.ruling()
+            passed.made(ruling)
+            passed.run(ruling, _WARMING_NS)
+            # What is compiled once is kept: for looking ahead, and for the swap itself.
+            RuleBook(ruling.rules, ruling.catalogue, Snapshot(ruling.catalogue), ruling.flag_values(), at=0)
 
 
 class _Work:

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from engine.model.flags import FlagValue
-from engine.ruleset.codegen import Template
+from engine.ruleset.codegen import Scope, Template, compile_template
 from engine.ruleset.evaluate import OWN_CODE
 from engine.ruleset.intervals import Interval, interval_of
 from engine.ruleset.program import lay_out, template
@@ -94,3 +94,19 @@ def test_intervals(text: str, found: Interval | None) -> None:
 def test_expression_helper_numbers_inputs_once() -> None:
     tree = expression("a > 1 and a < 2 and b > 0")
     assert [ref.signal for ref in tree.inputs] == ["a", "b"]
+
+
+def test_kept_code_is_never_that_of_other_flags_or_places() -> None:
+    """One tree, many meanings: true and 1.0 are equal and not the same, and neither are two places."""
+    tree = ast.parse("i0 > LIMIT", mode="eval").body
+    made = [
+        compile_template(tree, Scope(inputs={"i0": place}, flags={"LIMIT": limit}))
+        for place in (0, 1) for limit in (0.5, 1.0, 2.0)
+    ]
+    assert len({(one.body, one.inputs) for one in made}) == 6
+    again = compile_template(tree, Scope(inputs={"i0": 0}, flags={"LIMIT": 1.0}))
+    assert again is made[1]
+    bounded = compile_template(
+        tree, Scope(inputs={"i0": 0}, flags={"LIMIT": 1.0}, ranges={"i0": Interval(low=0.0, high=1.0)})
+    )
+    assert bounded is not again
