@@ -131,7 +131,7 @@ def _verdict(report: Report, paint: Paint) -> Iterator[str]:
     yield from (f"  {printable(line)}" for line in report.loosenings)
     yield from words.answered(report)
     if not report.passed:
-        yield f"To acknowledge exactly this pair, {report.pair}, paste into acks.yaml, and commit it with the change:"
+        yield f"To acknowledge exactly this pair, {report.pair}, paste into acks.yaml under `acks:`, and commit it too:"
         yield from report.paste.splitlines()
         yield "or type:"
         yield f"  {words.to_type(report)}"
