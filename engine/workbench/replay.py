@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Literal
 
 from engine.model.flag_values import fit
@@ -26,10 +25,13 @@ from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Enforcement, Latching, RuleSpec
 from engine.signals.catalogue import unwired_signals
 from engine.signals.replayed import ReplayedSnapshot
+from engine.workbench.exercise import Exercise, exercise
 from engine.workbench.judging import Judge
 from engine.workbench.replayable import not_replayable
 from engine.workbench.timeline import InstanceTimeline, Judgement, Timeline
 from engine.workbench.watching import Watch
+
+__all__ = ["Exercise", "Rearm", "Replay", "ReplayOptions", "default_rearm", "exercise", "replay"]
 
 ON_CLEAR = "on-clear"
 _MAX_ROUNDS = 8
@@ -56,34 +58,6 @@ class ReplayOptions:
 def default_rearm(header: HistoryHeader) -> Rearm:
     """Return how latches end where nobody said how: as recorded, where that was recorded."""
     return "recorded" if header.has_rearms else "on-clear"
-
-
-class Exercise(StrEnum):
-    """Whether a history says anything of a rule."""
-
-    EXERCISED = "exercised"
-    """Its condition was known true at least once."""
-    NOT_EXERCISED = "not exercised"
-    """It was evaluated, and its condition was never known true: nothing is known of what it does."""
-    NEVER_EVALUATED = "never evaluated"
-    """It never had an instance, or no order was asked about."""
-    NOT_REPLAYABLE = "not replayable"
-
-
-def exercise(ruling: Ruling, timeline: Timeline) -> dict[str, Exercise]:
-    """Return for each rule of `ruling`, by id, whether `timeline` says anything of it."""
-    seen: dict[str, bool] = {}
-    for one in timeline.instances.values():
-        seen[one.rule] = seen.get(one.rule, False) or one.ever_true
-    found: dict[str, Exercise] = {}
-    for spec in sorted(ruling.rules.rules, key=lambda one: one.id):
-        if spec.id in timeline.not_replayable:
-            found[spec.id] = Exercise.NOT_REPLAYABLE
-        elif spec.id not in seen:
-            found[spec.id] = Exercise.NEVER_EVALUATED
-        else:
-            found[spec.id] = Exercise.EXERCISED if seen[spec.id] else Exercise.NOT_EXERCISED
-    return found
 
 
 def replay(ruling: Ruling, history: History, *, options: ReplayOptions) -> Timeline:

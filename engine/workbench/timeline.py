@@ -22,7 +22,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grip:
-    """A stretch in which an instance restrained."""
+    """A stretch in which an instance restrained. A latch's runs beside what the lifecycle beneath imposes."""
 
     begin: int
     end: int
