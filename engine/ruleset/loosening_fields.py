@@ -259,7 +259,7 @@ def _covers(before: Restraint, after: Restraint, what: str) -> Judged:
     return Direction.INCOMPARABLE, f"{what} is less in one respect and more in another"
 
 
-_KNOWN = frozenset({
+KNOWN = frozenset({
     "id", "kind", "summary", "runbook", "place", "expr", "clear_expr", "by", "scope_all", "enabled", "enforcement",
     "hold_for", "hold_for_unit", "keep_firing_for", "cooldown", "cooldown_unit", "latch", "on_unknown",
     "on_unknown_reason", "unknown_grace", "min_clear", "valid_for", "restrain", "unknown_cutback", "ttl", "action",
@@ -271,7 +271,7 @@ def _unheard_of(old: RuleSpec, new: RuleSpec) -> Iterator[Difference]:
     """Yield what nobody taught this module to compare: a key that is new to rules must not pass unseen."""
     for one in fields(RuleSpec):
         before, after = getattr(old, one.name), getattr(new, one.name)
-        if one.name not in _KNOWN and before != after:
+        if one.name not in KNOWN and before != after:
             yield one.name, str(before), str(after), (Direction.INCOMPARABLE, "nothing is known of this key")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 
 from engine.model.flag_values import bounds_text, flag_text, loosens, with_unit
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
@@ -63,6 +64,7 @@ def _flag_parts(old: FlagSpec, new: FlagSpec, before: FlagValue, after: FlagValu
         yield Direction.NEUTRAL, "another default, masked by a value; the rules' own tests run on defaults"
     if not kinds:
         yield from _bounds(old, new)
+    yield from _unheard_of(old, new, FLAG_KEYS)
 
 
 def _bounds(old: FlagSpec, new: FlagSpec) -> Iterator[Judged]:
@@ -163,17 +165,26 @@ def _about(spec: SignalSpec) -> str:
 
 
 _OTHER = ("kind", "unit", "labels", "values", "resolution", "producer", "order_scope", "derived_from_policy")
-_SHOWN = (*_OTHER, "max_age", "period", "low", "high")
+SHOWN = (*_OTHER, "max_age", "period", "low", "high", "decimate")
+DECIDE_NOTHING = ("name", "summary", "line")
+FLAG_KEYS = ("name", "kind", "default", "unit", "summary", "low", "high", "whole", "words", "tightens", "line")
+
+
+def _unheard_of(old: object, new: object, known: Iterable[str]) -> Iterator[Judged]:
+    """Yield that a key differs which nobody taught this module to compare: it must not pass unseen."""
+    for one in fields(old):  # type: ignore[arg-type]
+        if one.name not in known and getattr(old, one.name) != getattr(new, one.name):
+            yield Direction.INCOMPARABLE, f"nothing is known of its key {one.name}"
 
 
 def _shown(spec: SignalSpec, other: SignalSpec) -> str:
-    differing = [name for name in _SHOWN if getattr(spec, name) != getattr(other, name)]
+    differing = [name for name in SHOWN if getattr(spec, name) != getattr(other, name)]
     return ", ".join(f"{name}: {_value(spec, name)}" for name in differing)
 
 
 def _value(spec: SignalSpec, name: str) -> str:
     value = getattr(spec, name)
-    if name in ("max_age", "period"):
+    if name in ("max_age", "period", "decimate"):
         return format_duration(value) if value else "none"
     if isinstance(value, tuple):
         return f"[{', '.join(value)}]"
@@ -181,6 +192,9 @@ def _value(spec: SignalSpec, name: str) -> str:
 
 
 def _signal_parts(old: SignalSpec, new: SignalSpec, readers: list[Side]) -> Iterator[Judged]:
+    yield from _unheard_of(old, new, (*SHOWN, *DECIDE_NOTHING))
+    if old.decimate != new.decimate:
+        yield Direction.NEUTRAL, "only what history keeps of it"
     for name in _OTHER:
         if getattr(old, name) != getattr(new, name):
             yield Direction.INCOMPARABLE, f"another {name.replace('_', ' ')}: what its readers mean by it changed"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from engine.model.flags import FlagValue
-from engine.model.samples import SignalKind
+from engine.model.flags import FlagSpec, FlagValue
+from engine.model.samples import SignalKind, SignalSpec
 from engine.model.time import SECOND
+from engine.ruleset import loosening_fields, loosening_world
 from engine.ruleset.changes import Direction, loosening, worst
 from engine.ruleset.diagnostics import has_errors
 from engine.ruleset.loosening import compare, masked_edits
@@ -333,6 +334,7 @@ def with_signal(name: str, **fields: Any) -> Catalogue:
     ((rule(),), "health_measured", {"resolution": 1e-3}, X),
     ((rule(),), "health_measured", {"period": SECOND}, X),
     ((rule(),), "health_measured", {"summary": "words"}, None),
+    ((rule(),), "health_measured", {"decimate": SECOND}, None),
     ((rule(**WATCH),), "health_measured", {"max_age": 60 * SECOND}, N),
     ((rule(**{**ENTRY, "expr": "spread_bps > 5"}),), "spread_bps", {"max_age": 5 * SECOND}, S),
     ((rule(**GATE),), "spread_bps", {"max_age": 5 * SECOND}, S),
@@ -344,6 +346,15 @@ def test_a_signal(rules: tuple[str, ...], name: str, fields: dict[str, Any], dir
     changes = compare(ruling(*base), ruling(*base, catalogue=with_signal(name, **fields)))
     own = [one for one in changes if one.what == f"signal {name}"]
     assert [one.direction for one in own] == ([] if direction is None else [direction])
+
+
+def test_every_key_there_is_has_been_thought_of() -> None:
+    """A key that is new to rules, flags or signals is not comparable until somebody says what its edits do."""
+    for kind, known in (
+        (RuleSpec, loosening_fields.KNOWN), (FlagSpec, loosening_world.FLAG_KEYS),
+        (SignalSpec, (*loosening_world.SHOWN, *loosening_world.DECIDE_NOTHING)),
+    ):
+        assert {one.name for one in fields(kind)} == set(known)
 
 
 def test_a_signal_that_is_gone_or_new() -> None:
