@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.ruleset.diagnostics import Severity, format_text
+from engine.ruleset.catalogue_file import read_catalogue
+from engine.ruleset.diagnostics import Severity, format_text, has_errors, settle
+from engine.ruleset.flags_file import read_flags
 from tests.ruleset.rules_text import file_of, rule
 from tests.ruleset.world import load
 
@@ -125,3 +128,31 @@ def test_a_file_whose_lines_are_shuffled_or_cut_never_raises(seed: int) -> None:
     loaded = load("version: 1\nrules:\n" + "\n".join(lines) + "\n")
 
     assert loaded.rules is not None or loaded.findings
+
+
+CONF = {name: (Path(__file__).parents[2] / "conf" / name).read_text(encoding="utf-8")
+        for name in ("flags.yaml", "signals.yaml")}
+VALUES = ["5", "-1", "true", "~", "''", "[]", "{}", "[[1]]", "{a: 1}", ".nan", "-.inf", "1e999", "9" * 30, "yes", "*a",
+          "&a 1", "!!str 1", "12:30", "{low: 1, high: 0}", "[a, a]", "-0.0", "'5 m'", "999999999d", "[disable]",
+          "[{snooze: 5, until: [], reason: {}}]"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(CONF)))
+def test_flags_and_signals_that_are_cut_or_mixed_up_never_raise(seed: int, name: str) -> None:
+    draw = random.Random(seed)
+    lines = CONF[name].splitlines()
+    begin = draw.randrange(7, len(lines))
+    lines = [*lines[:7], *lines[begin:begin + 40]]
+    for _ in range(draw.randint(1, 5)):
+        place = draw.randrange(len(lines))
+        lines[place] = draw.choice((
+            lines[draw.randrange(len(lines))], lines[place].partition(":")[0] + ": " + draw.choice(VALUES),
+            " " * draw.randint(0, 8) + lines[place].strip(), lines[place][:draw.randrange(len(lines[place]) + 1)],
+        ))
+    text = "\n".join(lines).encode()
+    if name == "flags.yaml":
+        format_text(settle(read_flags(text, name).findings))
+    else:
+        catalogue, found = read_catalogue(text, name)
+        assert (catalogue is None) is has_errors(found)
