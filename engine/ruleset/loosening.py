@@ -3,8 +3,8 @@
 Each difference is judged for itself, from what the files say and without any history. Only
 what is proven for every history is called stricter: at each instant, under the same
 samples and the same acts of operators, what the head restrains covers what the base does.
-That is said for as long as no daily boundary ends a latch: of two firings the earlier one may lose
-its latch to a boundary that the later one comes after.
+That is said for as long as no latch ends in the middle of its firing, at the daily boundary or by a
+re-arm: of two firings the earlier one may lose its latch then, and the later one sets its own after.
 
 Values of flags are those below the operator's layer; whoever compares with a running
 engine gives both rulings its operator's values as their environment.
