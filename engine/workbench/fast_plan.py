@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from engine.model.history import HistoryHeader, Mark, MarkKind, Row
-from engine.model.samples import SignalKind, Status, Unit
-from engine.model.time import DAY
+from engine.model.samples import SignalKind, Unit
 from engine.ports.history import ColumnarHistory, SeriesName
 from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.evaluate import INSTANCE_CAP
@@ -17,7 +16,8 @@ from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Enforcement, RuleKind, RuleSpec
 from engine.signals.catalogue import Catalogue, unwired_signals
 from engine.signals.slots import SlotKey, slot_key
-from engine.workbench.fast_inputs import ALWAYS, Beside, Birth, Bound, Read, beside
+from engine.workbench.fast_heard import Heard, instances_of
+from engine.workbench.fast_inputs import ALWAYS, Beside, Birth, Bound, Key, Read, beside
 from engine.workbench.fast_kleene import Unvectorised
 from engine.workbench.fast_play import Cast
 from engine.workbench.fast_thin import Wanted, questions
@@ -58,17 +58,21 @@ def plan(
         and rule.enforcement is not Enforcement.OFF
     ]
     series = [one for one in history.series() if not _elsewhere(one, ruling, options.symbols)]
-    heard = _Heard(history, series)
+    around = beside(iter(marks))
+    unwired = unwired_signals(ruling.catalogue, header.producers)
+    everything = [CompiledRule(rule, ruling.catalogue, unwired) for rule in rules]
+    heard = Heard(history, ruling.catalogue, series)
+    while heard.lose(around.gaps, _bound(everything, heard, options.end)):
+        # What a gap lost of an event that was read shows its labels too, and with them come instances that read more.
+        pass
     exact: dict[str, str] = {}
     fast: list[RuleSpec] = []
     wanted: list[Wanted] = []
     everyone: list[Wanted] = []
     rows: dict[int, Row] = {}
-    unwired = unwired_signals(ruling.catalogue, header.producers)
-    for rule in rules:
-        compiled = CompiledRule(rule, ruling.catalogue, unwired)
+    for rule, compiled in zip(rules, everything, strict=True):
         why = _unfit(compiled, ruling, flags)
-        found = _instances(compiled, series, heard, options.end)
+        found = instances_of(compiled, heard, options.end)
         if len(found) > INSTANCE_CAP:
             why = f"more than {INSTANCE_CAP:,} instances"
         instances = [(row, _wanted(len(fast), compiled, labels, row)) for labels, row in sorted(found.items())]
@@ -84,11 +88,23 @@ def plan(
     watched = _watched(everyone)
     wanted = [replace(one, watched=tuple(watched[slot_key(*bound)] for bound in one.inputs)) for one in wanted]
     return Plan(
-        ruling=_travelling(ruling, tuple(fast)), wanted=tuple(wanted), around=beside(iter(marks)),
+        ruling=_travelling(ruling, tuple(fast)), wanted=tuple(wanted), around=around,
         groups=_groups(wanted, fast), stretches=_stretches(header, series, options, stretch),
-        read=Read(_births(everyone, ruling.catalogue), _events(series, ruling, rules)), heard=rows, exact=exact,
+        read=Read(_births(everyone, ruling.catalogue), _events(heard.series, ruling, rules)), heard=rows, exact=exact,
         cast=Cast(header=header, options=options, marks=_steering(marks), words=_words(ruling)),
     )
+
+
+def _bound(rules: Iterable[CompiledRule], heard: Heard, end: int | None) -> dict[Key, Birth]:
+    """Return since when each series is read."""
+    found: dict[Key, Birth] = {}
+    for compiled in rules:
+        for labels, row in instances_of(compiled, heard, end).items():
+            one = _wanted(0, compiled, labels, row)
+            for ref, bound in one.inputs:
+                key = (ref.signal, bound)
+                found[key] = min(found.get(key, one.birth), one.birth, key=lambda birth: birth[1])
+    return found
 
 
 def _travelling(ruling: Ruling, rules: tuple[RuleSpec, ...]) -> Ruling:
@@ -130,57 +146,6 @@ def _unfit(compiled: CompiledRule, ruling: Ruling, flags: Collection[str]) -> st
     except Unvectorised as error:
         return str(error)
     return ""
-
-
-class _Heard:
-    """When each series was first heard: with which row."""
-
-    def __init__(self, history: ColumnarHistory, series: Iterable[SeriesName]) -> None:
-        self._history = history
-        self._firsts: dict[SeriesName, Row | None] = {}
-        self._days = history.days()
-
-    def first(self, one: SeriesName, kind: SignalKind) -> Row | None:
-        """Return the first row that shows the labels, or None: a row of doubt shows them where it was a sample."""
-        if one not in self._firsts:
-            self._firsts[one] = self._find(one, kind)
-        return self._firsts[one]
-
-    def _find(self, one: SeriesName, kind: SignalKind) -> Row | None:
-        first = one.first_at
-        spans = [(first, first + 1), (first + 1, first - first % DAY + DAY)]
-        spans += [(day, day + DAY) for day in self._days if day > first]
-        for begin, end in spans:
-            column = self._history.column(one.signal, one.labels, begin, end)
-            for place in range(len(column)):
-                status = int(column.status[place])
-                if status and status != Status.INVALID and kind is not SignalKind.EVENT:
-                    continue
-                number = float(column.value[place])
-                value = column.words[int(number)] if column.words else bool(number) if column.switch else number
-                at, batch = int(column.at[place]), int(column.batch[place])
-                return Row(at, batch, one.signal, one.labels, value, status, int(column.event_at[place]))
-        return None
-
-
-def _instances(
-    compiled: CompiledRule, series: Iterable[SeriesName], heard: _Heard, end: int | None
-) -> dict[tuple[str, ...], Row | None]:
-    """Return the labels of every instance, with the row it comes up with; None where it is there from the start."""
-    if not compiled.spec.by:
-        return {(): None}
-    found: dict[tuple[str, ...], Row | None] = {}
-    for one in series:
-        labels = compiled.project(one.signal, one.labels)
-        if labels is None:
-            continue
-        row = heard.first(one, compiled.catalogue.specs[one.signal].kind)
-        if row is None or (end is not None and row.at >= end):
-            continue
-        known = found.get(labels)
-        if known is None or row.batch < known.batch:
-            found[labels] = row
-    return found
 
 
 def _wanted(rule: int, compiled: CompiledRule, labels: tuple[str, ...], row: Row | None) -> Wanted:
