@@ -30,6 +30,8 @@ class Running:
     """`FlagBook.dump()`: what an operator set."""
     producers: frozenset[str] = frozenset()
     """Who speaks in this run."""
+    in_force: tuple[InForce, ...] | None = None
+    """`RuleBook.restraints()`; None to have it worked out from the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,9 @@ def imagine(running: Running, base: Ruling, head: Ruling) -> tuple[tuple[InForce
     """
     snapshot = Snapshot(base.catalogue)
     snapshot.load(running.snapshot)
-    before = _book(running, base, snapshot).restraints()
+    before = running.in_force
+    if before is None:
+        before = _book(running, base, snapshot).restraints()
     if head.catalogue.digest != base.catalogue.digest:
         snapshot = transplant(snapshot, head.catalogue, running.at)
     snapshot.set_unwired(unwired_signals(head.catalogue, running.producers))

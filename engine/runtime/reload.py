@@ -145,7 +145,7 @@ class Reloader:
         around, state = self._around, self._around.state
         running = Running(
             at=state.at, snapshot=state.snapshot.dump(), book=state.book.dump(), flags=state.flags.dump(),
-            producers=state.producers,
+            producers=state.producers, in_force=state.book.restraints(),
         )
         return Asked(
             settings=self.in_force().config.settings.reload, allow=allow, actor=actor, at=around.clock.now(),

@@ -122,7 +122,7 @@ def in_force(files: int, place: Path) -> list[float]:
             saved = time.perf_counter()
             while len(taken_over(run.state)) == before:
                 assert time.perf_counter() - saved < 20, inputs(run.state, "ReloadRefused")[-1:]
-                time.sleep(0.003)
+                time.sleep(0.01)
             waits.append((time.perf_counter() - saved) * 1e3)
     return waits
 

@@ -15,7 +15,7 @@ from engine.model.time import MS, SECOND, parse_instant
 from engine.ruleset.loosening import Direction
 from engine.ruleset.ruling import pair_digest
 from engine.runtime.acks import Acks, entry, read_acks
-from engine.runtime.blast import Running
+from engine.runtime.blast import Running, imagine
 from engine.runtime.candidate import Asked, Candidate, Refused, prepare
 from engine.runtime.config import FLAGS, SETTINGS, SIGNALS, Config, config_from_source, load_config
 from engine.runtime.provenance import Provenance
@@ -141,6 +141,8 @@ def test_what_would_be_lifted_and_tightened_at_once_is_told(root: Path) -> None:
     found = candidate(root, base, Asked(running=now))
     assert found.blast is not None and found.blast.in_force == 3
     assert found.blast.lifted == () and len(found.blast.tightened) == 3
+    told = replace(now, in_force=imagine(now, base.ruling(), base.ruling())[0])
+    assert candidate(root, base, Asked(running=told)).blast == found.blast
     back = load_config(root, {})
     write_rules(root, OLD)
     lifted = refused(root, back, Asked(running=running(back, health=2)))
