@@ -17,7 +17,7 @@ from engine.core.build import build_state
 from engine.core.state import State
 from engine.core.step import step, wake
 from engine.model.effects import Effect
-from engine.model.events import Event, Input, RearmCommand, SetFlagCommand, StopCommand, UnsetFlagCommand
+from engine.model.events import Event, Input, RearmCommand, Reload, SetFlagCommand, StopCommand, UnsetFlagCommand
 from engine.model.history import HistoryHeader, Mark, MarkKind, Record
 from engine.model.market import Announcement, FeedDropped, FeedState, Heartbeat, OraclePrice, Quote
 from engine.model.restraints import NONE, Level, Restraint
@@ -161,8 +161,21 @@ class Lived:
     """What each instance imposed after everything at an instant (ns), its latches included."""
 
 
-def live(ruling: Ruling, story: Sequence[Happening], *, also: frozenset[str] = frozenset()) -> Lived:
-    """Let the core live `story` under `ruling` and return what it left behind, with every sample of `also`."""
+def reload(ruling: Ruling, to: Ruling) -> Reload:
+    """Return the command by which `to` takes over from `ruling`."""
+    return Reload(
+        actor="ann", base=ruling.digest, ruling=to.digest, source_digest="", changed=(), acknowledged_by="", commit="",
+        dirty=False,
+    )
+
+
+def live(
+    ruling: Ruling, story: Sequence[Happening], *, also: frozenset[str] = frozenset(), offered: tuple[Ruling, ...] = ()
+) -> Lived:
+    """Let the core live `story` under `ruling` and return what it left behind, with every sample of `also`.
+
+    `offered` are rulings that a reload in the story may name.
+    """
     kept: list[Record] = []
     complete = timed_signals(ruling.rules.rules) | also
     recorder = Recorder(kept.append, complete)
@@ -171,6 +184,7 @@ def live(ruling: Ruling, story: Sequence[Happening], *, also: frozenset[str] = f
         return RecordedSnapshot(catalogue, recorder)
 
     state = build_state(ruling, PRODUCERS, account="main", floor=NONE, at=BEGIN, fresh=fresh)
+    state.offered.update({one.digest: one for one in offered})
     effects: list[Effect] = []
     restrained: dict[int, Mapping[str, Restraint]] = {}
     at, over = BEGIN, StopCommand(actor="engine", reason="over")

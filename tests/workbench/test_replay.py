@@ -157,6 +157,32 @@ def test_another_ruling_over_a_history_does_what_it_would_have_done_live() -> No
     assert tally["firing"] >= 20 and tally["held"] >= 20
 
 
+def test_recording_goes_on_through_a_reload() -> None:
+    """With another catalogue the core has another snapshot; rules that stay move as if nobody had touched them."""
+    swapped = 0
+
+    @settings(max_examples=30)
+    @given(story.rulings(), story.happenings)
+    def law(ruling: Ruling, happenings: list[story.Happening]) -> None:
+        nonlocal swapped
+        # A gate's grants end with its rule set, and re-arms name numbers of their run: neither is about recording.
+        kept = tuple(spec for spec in ruling.rules.rules if spec.kind is RuleKind.GUARD)
+        told = [one for one in happenings if not isinstance(one[1], RearmCommand)]
+        then = story.ruling_of(kept)
+        specs = then.catalogue.specs.values()
+        other = Catalogue(replace(one, max_age=HOUR) if one.name == "equity_usd" else one for one in specs)
+        now = replace(then, catalogue=other)
+        middle = len(told) // 2
+        through = [*told[:middle], (SECOND, story.reload(then, now)), *told[middle:]]
+        lived = story.live(then, through, offered=(now,))
+        timeline = replay(then, lived.history, options=AS_RECORDED)
+        assert replayed(timeline) == moved(list(lived.effects))
+        swapped += sum(isinstance(one, Mark) and one.kind is MarkKind.RELOAD for one in lived.history.kept)
+
+    law()
+    assert swapped == 30
+
+
 # -- how latches end, and what is told ---------------------------------------------------------
 
 BREAK = "guard.depeg.usdt"
