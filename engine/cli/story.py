@@ -150,7 +150,7 @@ def _boundary(effect: BoundaryCrossed) -> Line:
 
 def _ruling(effect: RulingChanged) -> Line:
     changed = f"{effect.changed[0]}" if effect.changed else "nothing that decides"
-    more = f" (and {len(effect.changed) - 1} more changes)" if len(effect.changed) > 1 else ""
+    more = f" (and {len(effect.changed) - 1} more)" if len(effect.changed) > 1 else ""
     who = f"; acknowledged by {effect.acknowledged_by}" if effect.acknowledged_by else ""
     kept = f"{effect.carried} rule instances carried, {effect.begun} new"
     left = f"; latches without a rule: {', '.join(effect.orphaned)}" if effect.orphaned else ""

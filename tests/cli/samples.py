@@ -20,7 +20,9 @@ from engine.model.effects import (
     PlaceOrder,
     PlanMade,
     PolicyChanged,
+    ReloadFailed,
     RuleMoved,
+    RulingChanged,
     TargetOpened,
 )
 from engine.model.events import RunMode
@@ -100,6 +102,12 @@ STORY: tuple[Effect, ...] = (
         at=BREAK + MINUTE, latch="guard.depeg.usdt/1", number=1, actor="ada", why="known to be false"
     ),
     BoundaryCrossed(at=BREAK + MINUTE, day="2026-03-03", next_at=BREAK + 2 * MINUTE),
+    RulingChanged(
+        at=BREAK + MINUTE, generation=2, digest="ef" * 32, actor="disk", acknowledged_by="ada",
+        changed=("looser: guard.depeg.usdt for: 3m -> 4m", "stricter: entry.spread"), carried=9, begun=1,
+        orphaned=("guard.old/1",),
+    ),
+    ReloadFailed(at=BREAK + MINUTE, what="rules/x.yaml:3:1: yaml-tab: a tab", fix="write blanks"),
     InternalFault(at=BREAK + MINUTE, what="signals did not settle"),
 )
 

@@ -64,7 +64,20 @@ def test_a_broken_file_is_named_with_its_place_and_a_fix(case: str, project: Pat
 ONE_A_FILE = ["an unknown signal", "a flag outside its range", "a signal twice", "an unknown setting"]
 
 
-@pytest.mark.parametrize("case", ONE_A_FILE)
+def test_a_run_goes_on_over_a_broken_rule_file_but_nobody_enters(project: Path, engine: Engine) -> None:
+    """A typo must not keep an engine from its positions; that it runs without rules is said first, with the place."""
+    name = break_file(project, "an unknown signal")
+
+    said = engine("run", "--speed", "max", "--state", project / "fresh")
+    status = engine("status", "--state", project / "fresh")
+
+    assert said.code == 0, said.text
+    assert f"{name}:" in said.out and "entries stay paused" in said.out
+    assert "engine.no_rules" in status.out and "engine.reload_failed" in status.out
+    assert f"{name}:" in status.out
+
+
+@pytest.mark.parametrize("case", [case for case in ONE_A_FILE if case != "an unknown signal"])
 def test_a_run_does_not_begin_on_a_broken_file(case: str, project: Path, engine: Engine) -> None:
     name = break_file(project, case)
 

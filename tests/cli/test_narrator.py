@@ -50,6 +50,8 @@ Runbook Engine · paper venue, no keys, nothing leaves this machine
 19:00:00  engine rearm                  refused              guard.depeg.usdt is not known to be false
 19:01:00  guard.depeg.usdt/1            latch 1 ended        ada: known to be false
 19:01:00  daily boundary                2026-03-03           a new day: boundary latches end, the loss counts anew
+19:01:00  reload by disk                generation 2         looser: guard.depeg.usdt for: 3m -> 4m (and 1 more); acknowledged by ada  => 9 rule instances carried, 1 new; latches without a rule: guard.old/1
+19:01:00  engine.reload_failed          refused              rules/x.yaml:3:1: yaml-tab: a tab                       => what was in force stays
 19:01:00  internal fault                halted               signals did not settle                                  => level halted
 
 What came of it

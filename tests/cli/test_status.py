@@ -40,7 +40,7 @@ Overrides
 Not guarding
   watch.funding  shadow
 
-  at        2026-03-02T20:00:00Z, mode dry-run, venue paper, run 1
+  at        2026-03-02T20:00:00Z, mode dry-run, venue paper, generation 1
   rules     set cdcdcdcdcdcd, commit 0123456789, with uncommitted changes
   orders    1 open, 0 unknown; PnL +12.30 USD
   next day  2026-03-03 00:00 UTC, in 4h"""
