@@ -147,6 +147,26 @@ def test_what_must_not_take_over_is_told_and_cleared_by_the_next_good_set(tmp_pa
     assert not refused_at & {one["seq"] for one in said if one["type"] in ("PolicyChanged", "RuleMoved", "LatchSet")}
 
 
+def test_a_last_good_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    """As on a full disk: the reload itself is good, and whoever asked for it hears what was not kept."""
+    root = make_root(tmp_path / "root")
+    known = known_rulings(root)
+    with running(root, "--speed", "500") as run:
+        (run.state / "last_good").unlink()
+        (run.state / "last_good").mkdir()
+        write_extra(root, NEW)
+        told: list[str] = []
+        # The watch may have been quicker than whoever asked; then the next edit is asked for.
+        for size in (0.7, 0.6, 0.5):
+            write_extra(root, size)
+            answer = run.reload()
+            assert answer["accepted"] is True, answer
+            told += answer.get("reload", {}).get("warnings", [])
+        assert any("last_good" in one and "the older one stays" in one for one in told), told
+        assert known["old"] not in taken_over(run.state) and len(taken_over(run.state)) >= 2
+        run.stop()
+
+
 def test_fifty_checkouts_and_a_flood_of_signals(tmp_path: Path) -> None:
     root = make_root(tmp_path / "root")
     known = known_rulings(root)
