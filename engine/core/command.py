@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from engine.core.noted import note_flags, note_rearms
+from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin
 from engine.core.state import OperatorHalt, State
@@ -118,8 +118,9 @@ def _reload(state: State, item: Input, out: list[Effect]) -> None:
     if event.base != state.ruling.digest:
         _answer(out, item.at, "reload", False, "another ruling took over meanwhile: the change is judged again")
         return
+    before = state.snapshot.catalogue
     changes = swap(state, ruling, event, item.at, out)
-    state.snapshot.note(item.at, MarkKind.RELOAD, {"generation": state.generation, "digest": ruling.digest})
+    state.snapshot.note(item.at, MarkKind.RELOAD, told_reload(state, before))
     out.extend(changes)
     if changes:
         take_flags(state, item.at, changes, out)

@@ -6,6 +6,7 @@ A snapshot that nobody records hears it and forgets it. Nothing here decides any
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.core.state import State
@@ -14,8 +15,10 @@ from engine.model.effects import Effect, FlagChanged, LatchCleared
 from engine.model.fills import Fill
 from engine.model.history import MarkKind
 from engine.model.orders import PROTECTIVE_INTENTS, Proposal
+from engine.model.samples import SignalSpec
 from engine.policy.exposure import reduces_exposure
 from engine.policy.review import Approved, Circumstances, Refused, order_facts
+from engine.signals.catalogue import Catalogue
 
 _BY_ITSELF = frozenset({"no_instrument", "malformed", "not_reducing"})
 """Refusals in which no rule had a say."""
@@ -35,6 +38,19 @@ def note_rearms(state: State, at: int, effects: Iterable[Effect]) -> None:
     for effect in effects:
         if isinstance(effect, LatchCleared):
             state.snapshot.note(at, MarkKind.REARM, {"latch": effect.latch, "actor": effect.actor})
+
+
+def told_reload(state: State, before: Catalogue) -> Data:
+    """Return a reload as its mark says it; `before` are the signals as they were until then."""
+    after = state.snapshot.catalogue
+    names = sorted({*before.specs, *after.specs}) if before.digest != after.digest else []
+    changed = [name for name in names if _judged(before.get(name)) != _judged(after.get(name))]
+    return {"generation": state.generation, "digest": state.ruling.digest, "signals": changed}
+
+
+def _judged(spec: SignalSpec | None) -> SignalSpec | None:
+    """Return what of a signal says which samples are believed, and for how long."""
+    return None if spec is None else replace(spec, summary="", line=0, decimate=0, period=0)
 
 
 def told_fill(fill: Fill) -> Data:

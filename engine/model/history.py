@@ -49,7 +49,8 @@ class MarkKind(StrEnum):
     REARM = "rearm"
     """{latch, actor}: a latch (its name: rule[labels]/episode) was re-armed."""
     RELOAD = "reload"
-    """{generation, digest}: another rule set took over."""
+    """{generation, digest, signals}: another rule set took over; samples of `signals` are judged otherwise from here
+    on than the header says."""
     GAP = "gap"
     """{until}: nobody recorded from here on until then; nothing is known of it."""
     PROPOSAL = "proposal"

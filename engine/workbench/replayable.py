@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.model.history import HistoryHeader, Row
+from engine.model.history import HistoryHeader, Mark, MarkKind, Row
 from engine.model.samples import SignalKind, SignalSpec, Status
 from engine.model.time import format_duration
 from engine.ports.history import History
@@ -21,7 +21,7 @@ def not_replayable(ruling: Ruling, history: History, symbols: frozenset[str] = f
     """Return rule id -> why `history`, or its `symbols` alone, cannot say what the rule would have done, by id."""
     header = history.header
     unwired = unwired_signals(ruling.catalogue, header.producers)
-    doubtful = _doubtful_signals(ruling, history, unwired)
+    doubtful = {**_reloaded(history), **_doubtful_signals(ruling, history, unwired)}
     found: dict[str, str] = {}
     for spec in sorted(ruling.rules.rules, key=lambda one: one.id):
         why = _why_not(spec, header, ruling.catalogue.specs, unwired, doubtful) or _elsewhere(spec, symbols)
@@ -50,6 +50,17 @@ def _why_not(
             what = ref.reads if ref.reads != "value" else "lease"
             return f"only changes of {ref.signal} were recorded, and {what} needs every sample"
     return ""
+
+
+def _reloaded(history: History) -> dict[str, str]:
+    """Return signal -> why its rows do not stand as the header says, because of a reload while it was recorded."""
+    # Histories on the disk give their marks without their rows.
+    told = getattr(history, "marks", history.records)
+    names = {
+        str(name) for one in told() if isinstance(one, Mark) and one.kind is MarkKind.RELOAD
+        for name in one.data.get("signals", ())
+    }
+    return {name: f"{name} was given other limits while it was recorded" for name in names}
 
 
 def _elsewhere(spec: RuleSpec, symbols: frozenset[str]) -> str:

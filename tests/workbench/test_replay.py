@@ -159,7 +159,7 @@ def test_another_ruling_over_a_history_does_what_it_would_have_done_live() -> No
 
 def test_recording_goes_on_through_a_reload() -> None:
     """With another catalogue the core has another snapshot; rules that stay move as if nobody had touched them."""
-    swapped = 0
+    swapped, money = 0, cutback("value(equity_usd, account='main') < 1")
 
     @settings(max_examples=30)
     @given(story.rulings(), story.happenings)
@@ -177,6 +177,9 @@ def test_recording_goes_on_through_a_reload() -> None:
         lived = story.live(then, through, offered=(now,))
         timeline = replay(then, lived.history, options=AS_RECORDED)
         assert replayed(timeline) == moved(list(lived.effects))
+        assert replay(money, lived.history, options=AS_RECORDED).not_replayable == {
+            OTHER: "equity_usd was given other limits while it was recorded"
+        }
         swapped += sum(isinstance(one, Mark) and one.kind is MarkKind.RELOAD for one in lived.history.kept)
 
     law()
@@ -185,8 +188,17 @@ def test_recording_goes_on_through_a_reload() -> None:
 
 # -- how latches end, and what is told ---------------------------------------------------------
 
-BREAK = "guard.depeg.usdt"
+BREAK, OTHER = "guard.depeg.usdt", "cutback.other"
 PEG = ("peg_usdt_usd", ())
+
+
+def cutback(expr: str) -> Ruling:
+    """Return a ruling of one plain rule."""
+    text = f"version: 1\nrules:\n  - id: {OTHER}\n    kind: cutback\n    summary: s\n    runbook: RUNBOOK.md#a\n"
+    text += f"    expr: {expr}\n    restrain: {{size_mult: 0.5}}\n"
+    loaded = load_rules({"a.yaml": text.encode()}, config().ruling().catalogue, config().flag_specs, anchors=None)
+    assert loaded.rules is not None, loaded.findings
+    return story.ruling_of(loaded.rules.rules)
 
 
 def broken(*, latch: Latching, **more: object) -> Ruling:
@@ -318,14 +330,9 @@ def test_what_a_history_cannot_say_is_named() -> None:
 
 def test_a_rule_that_names_a_symbol_that_is_left_out_is_not_guessed_at() -> None:
     """Without its rows it would be in doubt, and would seem to restrain."""
-    expr = "value(spread_bps, venue='paper', symbol='BTCUSDT') >= 5"
-    text = "version: 1\nrules:\n  - id: cutback.other\n    kind: cutback\n    summary: s\n    runbook: RUNBOOK.md#a\n"
-    text += f"    expr: {expr}\n    restrain: {{size_mult: 0.5}}\n"
-    loaded = load_rules({"a.yaml": text.encode()}, config().ruling().catalogue, config().flag_specs, anchors=None)
-    assert loaded.rules is not None, loaded.findings
-    ruling = story.ruling_of(loaded.rules.rules)
+    ruling = cutback("value(spread_bps, venue='paper', symbol='BTCUSDT') >= 5")
     one = replay(ruling, pegs(1.0, 1.0), options=ReplayOptions(symbols=frozenset({"NOVAUSDT"})))
-    assert one.not_replayable == {"cutback.other": "it reads spread_bps of BTCUSDT, which is left out"}
+    assert one.not_replayable == {OTHER: "it reads spread_bps of BTCUSDT, which is left out"}
     assert not replay(ruling, pegs(1.0, 1.0), options=AS_RECORDED).not_replayable
 
 
