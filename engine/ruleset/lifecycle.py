@@ -198,7 +198,8 @@ def rearmed(before: Standing, timing: Timing, at: int) -> Standing:
     if not timing.cooldown:
         return before
     now = replace(before, locked_until=at + timing.cooldown)
-    return replace(now, state=State.COOLDOWN, since=at) if before.state is State.INACTIVE else now
+    # At once, and not when something it reads next changes: what moves a rule is its condition and time.
+    return replace(now, state=State.COOLDOWN, since=at) if before.state in (State.INACTIVE, State.PENDING) else now
 
 
 def stopped(before: Standing, at: int) -> Standing:

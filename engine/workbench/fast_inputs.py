@@ -19,6 +19,7 @@ from engine.signals.series import blank
 from engine.workbench.fast_arrays import Array, numpy
 from engine.workbench.fast_follow import Followed, Score, follow
 from engine.workbench.fast_points import ALONE, Readings, last_of_batch
+from engine.workbench.fast_windows import Samples, slide, slides
 
 _MISSING, _INVALID = int(Status.MISSING), int(Status.INVALID)
 Key = tuple[str, tuple[str, ...]]
@@ -73,6 +74,7 @@ class Inputs:
         self._wanted: dict[Key, list[Bound]] = {}
         for bound in read.births:
             self._wanted.setdefault((bound[0].signal, bound[1]), []).append(bound)
+        self._woken_at = dict(reversed(around.woken))
         self._stretch = (0, 0)
         self._found: dict[Bound, Readings] = {}
         self.woken = numpy().array(sorted(batch for _, batch in around.woken), numpy().int64)
@@ -88,7 +90,7 @@ class Inputs:
         if found is None:
             ref, labels = bound
             spec = self._catalogue.specs[ref.signal]
-            plain = self._plain(ref.signal, labels, spec) if ref.reads == "value" else None
+            plain = self._plain(ref.signal, labels, spec) if ref.reads == "value" else self._slide(bound, spec)
             if plain is not None:
                 self._found[bound] = plain
             else:
@@ -123,6 +125,20 @@ class Inputs:
         )
         inside = [gap for gap in gaps if begin <= gap.at < end]
         return _with_gaps(readings, inside) if inside else readings
+
+    def _slide(self, bound: Bound, spec: SignalSpec) -> Readings | None:
+        """Return a window as columns, or None where it has to be played."""
+        (ref, labels), begin = bound, self._stretch[0]
+        birth = self._births[bound]
+        reach = begin - ref.window - 1
+        if self._beside.gaps or not slides(ref, spec) or (birth != ALWAYS and birth[0] >= reach):
+            return None
+        column = self._history.column(ref.signal, labels, reach, self._stretch[1])
+        value, status = self._checked(column, spec)
+        before, _ = self._history.before(ref.signal, labels, reach)
+        held = self._held(before, spec)[1]
+        samples = Samples(at=column.at, batch=column.batch, value=value, status=status, before=held)
+        return slide(ref, spec, samples, self._woken_at, self._stretch)
 
     def _checked(self, column: SeriesColumn, spec: SignalSpec) -> tuple[Array, Array]:
         """Return values as conditions compare them, and statuses; what does not fit the catalogue is invalid."""

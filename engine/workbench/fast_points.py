@@ -130,3 +130,12 @@ def changes(columns: Sequence[Array]) -> Array:
     for column in columns[1:]:
         found = np.logical_or(found, column[1:] != column[:-1])
     return np.flatnonzero(found) + 1
+
+
+def in_order(rows_at: Array, rows_batch: Array, timers: Array, timers_batch: Array) -> Array:
+    """Return the places of rows, then timers, in the order of happening; a timer that rang in a row's batch is it."""
+    np = numpy()
+    order = _order(rows_at, timers)
+    apart = np.logical_not(np.isin(timers_batch, rows_batch[rows_batch != ALONE]))
+    kept = np.concatenate([np.ones(len(rows_at), bool), np.logical_or(timers_batch == ALONE, apart)])
+    return order[kept[order]]
