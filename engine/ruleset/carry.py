@@ -9,7 +9,7 @@ that runs is kept only where the new condition was true for as long.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.model.codec import Data, from_data, to_data
@@ -93,7 +93,8 @@ def decide(before: Data, compiled: CompiledRule) -> Carry:
     conditions = ("expr", "clear", "flags")
     same = all(before[key] == after[key] for key in conditions)
     return Carry(
-        same=same, pending=same or _rises(before, compiled), held=_places(before["held"], after["held"]),
+        same=same, pending=same or _rises(before["expr"], compiled.spec.expr, before["flags"], compiled),
+        held=_held(before, after, compiled),
         reads=_places(before["reads"], after["reads"]),
     )
 
@@ -114,14 +115,37 @@ def _places(before: list[str], after: list[str]) -> tuple[int | None, ...] | Non
     return tuple(before.index(one) if one in before else None for one in after)
 
 
-def _rises(before: Data, compiled: CompiledRule) -> bool:
-    """Whether the condition of today was true wherever the one before was, so that its time counts."""
+def _held(before: Data, after: Data, compiled: CompiledRule) -> tuple[int | None, ...] | None:
+    """Return which held conditions go on: the same ones, and each in whose place stands one that was true as long."""
+    same_flags = before["flags"] == after["flags"]
+    if before["held"] == after["held"] and same_flags:
+        return None
+    old = [one for key in ("expr", "clear") if before[key] is not None for one in _conditions(before[key])]
+    places: list[int | None] = []
+    for place, plan in enumerate(compiled.program.held):
+        named = _condition_text(plan.condition.expression)
+        was = before["held"].index(named) if named in before["held"] else place if place < len(old) else None
+        same = same_flags and was is not None and before["held"][was] == named
+        if was is not None and not same and not _rises(old[was], plan.condition.expression, before["flags"], compiled):
+            was = None
+        places.append(was)
+    return tuple(places)
+
+
+def _conditions(data: Data) -> Iterator[Data]:
+    """Yield what must hold in an expression, what stands inside another before it, as a program lays them out."""
+    for condition, _ in data["held"]:
+        yield from _conditions(condition)
+        yield condition
+
+
+def _rises(before: Data, after: Expression, flags: Mapping[str, FlagValue], compiled: CompiledRule) -> bool:
+    """Whether a condition of today was true wherever the one `before` was, so that its time counts."""
     catalogue = compiled.catalogue
-    expression = _expression(before["expr"])
+    expression = _expression(before)
     if any(ref.signal not in catalogue.specs for ref in inputs_in(_inputs(expression))):
         return False
-    first = normal(expression, before["flags"], catalogue)
-    second = normal(compiled.spec.expr, _flags(compiled), catalogue)
+    first, second = normal(expression, flags, catalogue), normal(after, _flags(compiled), catalogue)
     refs = inputs_in(first) | inputs_in(second)
     pairs = pairs_of(first, second, ranges_of((catalogue,), refs), words_of((catalogue,), refs))
     return pairs is not None and set(pairs) <= RISING

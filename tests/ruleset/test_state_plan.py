@@ -190,6 +190,19 @@ def test_other_held_conditions_begin_anew_and_the_same_go_on() -> None:
     assert (same.state(), other.state()) == ("firing", "inactive")
 
 
+def test_what_must_have_held_goes_on_where_it_was_true_as_long() -> None:
+    world = World(rule("held(a >= 1, 60)"))
+    world.put(0, a=0.0)
+    world.put(10, a=2.0)
+    world.go(50)
+    stricter, looser = (swapped(world, rule(f"held(a >= {limit}, 60)")) for limit in (0.5, 1.5))
+    for one in (stricter, looser):
+        one.go(70)
+
+    assert stricter.state() == "firing"
+    assert looser.state() != "firing"
+
+
 def test_since_when_an_input_is_silent_goes_with_its_name() -> None:
     """A doubt of nine seconds is not young because another input came before it in the file."""
     world = World(rule("a >= 1", unknown_grace=10))
