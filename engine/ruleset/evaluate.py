@@ -318,7 +318,7 @@ class RuleBook:
         self._counts[rule] += 1
         if compiled.spec.kind is RuleKind.MAKER_GATE:
             self._grants.add(instance)
-        self._readers.add(instance)
+        self._readers.add(instance, self._at)
         return instance
 
 

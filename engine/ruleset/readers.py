@@ -21,16 +21,17 @@ class Readers:
         """How often a condition was asked because a slot it reads changed; a measure, no part of the state."""
         self.watches: list[Watch | None] = []
 
-    def add(self, instance: Instance) -> None:
-        """Let `instance` hear of the slots it reads."""
+    def add(self, instance: Instance, at: int) -> None:
+        """Let `instance`, which came up at `at` (ns), hear of the slots it reads."""
         watches: list[Watch] = []
         for place, slot in enumerate(instance.slots):
             bad = self._snapshot.status[slot] != 0
             watch = self._watch(slot, bad=bad)
+            if watch.bad is not bad:
+                # Its status changed just now, and the others were not told yet. They are told here, or else the
+                # new one would be asked about a value that is no longer believed.
+                _turn(watch, at)
             if slot not in instance.slots[:place]:
-                # All readers of a slot hear of a change of its status together, so a new one
-                # begins with what the others believe.
-                instance.bad += watch.bad - bad
                 watch.append(instance)
             watches.append(watch)
         instance.watches = tuple(watches)

@@ -189,6 +189,8 @@ class _Tape:
             data = {"latch": f"{one.id}{of}/{draw.choice((1, 2))}", "actor": "ann"}
             snapshot.note(self.at, MarkKind.REARM, data)
         elif pick < 0.20:
+            # A boundary is crossed before an event of its instant is taken, never after.
+            self._wait(self.at + 1)
             snapshot.note(self.at, MarkKind.BOUNDARY, {"day": "2026-01-06"})
         elif pick < 0.21:
             snapshot.note(self.at, MarkKind.FLAG, {"name": "ON", "value": draw.random() < 0.5, "layer": "operator"})

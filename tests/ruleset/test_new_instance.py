@@ -1,0 +1,38 @@
+"""An instance that comes up begins with what is known at that instant, whatever others were told before."""
+
+from __future__ import annotations
+
+from engine.model.samples import Status
+from engine.ruleset.spec import Latching
+from tests.ruleset.notation import World, rule, seconds
+
+
+def test_an_instance_never_fires_on_a_value_that_ceased_to_be_believed_in_the_batch_it_came_up_in() -> None:
+    """The first labels come together with the loss of another input, which its older siblings are still to hear of."""
+    world = World(rule("a <= 2 and spread >= 0", by=("venue", "symbol"), latch=Latching.MANUAL))
+    world.put(0, a=3.0)
+    world.hear(1, "spread", ("paper", "AUSDT"), 1.0)
+    world.put(2, a=2.5)
+    world.snapshot.put_named("a", (), 1.0, seconds(3), seconds(3))
+    world.snapshot.degrade(world.snapshot.base("a", ()), Status.INVALID, seconds(3))
+    world.snapshot.put_named("spread", ("paper", "BUSDT"), 1.0, seconds(3), seconds(3))
+    world.at = seconds(3)
+    world.settle()
+    assert world.state("guard.test[paper,BUSDT]") == "held"
+    assert not world.book.latches()
+    assert not world.book.take_episodes()
+
+
+def test_its_older_siblings_doubt_since_the_same_instant() -> None:
+    world = World(rule("a <= 2 and spread >= 0", by=("venue", "symbol"), unknown_grace=5))
+    world.put(0, a=3.0)
+    world.hear(1, "spread", ("paper", "AUSDT"), 1.0)
+    world.at = seconds(3)
+    world.snapshot.degrade(world.snapshot.base("a", ()), Status.INVALID, seconds(3))
+    world.snapshot.put_named("spread", ("paper", "BUSDT"), 1.0, seconds(3), seconds(3))
+    world.settle()
+    assert world.state("guard.test[paper,AUSDT]") == "inactive"
+    world.go(7.9)
+    assert world.state("guard.test[paper,AUSDT]") == "inactive"
+    world.go(8)
+    assert world.state("guard.test[paper,AUSDT]") == "held"
