@@ -22,7 +22,7 @@ from engine.workbench.diff_markdown import LARGEST, MOST_SPANS, code, escaped, r
 from engine.workbench.diff_report import Acknowledged, Report
 from engine.workbench.diff_spans import Stretch, Way
 from engine.workbench.diff_words import length, share, span_words
-from tests.workbench.diff_world import HALTED, PEG, judgement, lived, minutes, report, ruling, timeline
+from tests.workbench.diff_world import HALTED, PEG, ROOT, judgement, lived, minutes, report, ruling, timeline
 
 HOSTILE = (
     "</td><script>alert(1)</script> <img src=x onerror=alert(1)> [click](https://example.com) @everyone #1 "
@@ -204,3 +204,18 @@ def test_a_share_is_whole_only_when_it_is() -> None:
         "0 %", "0.01 %", "50.00 %", "99.99 %", "100 %",
     ]
     assert span_words(minutes(0), minutes(1)) == "2026-03-02 18:00:00 to 18:01:00 (1 min)"
+
+
+def test_the_page_of_the_shape_names_every_key_there_is() -> None:
+    told = re.sub(r"(?ms)^```.*?^```$", "", (ROOT / "docs/review.md").read_text())
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", told))))
+
+    def keys(value: object) -> set[str]:
+        if isinstance(value, dict):
+            # What was read is keyed by the signals' own names.
+            return set(value) | {key for name, item in value.items() if name != "inputs" for key in keys(item)}
+        return {key for item in value for key in keys(item)} if isinstance(value, list) else set()
+
+    missing = keys(report_data(hostile())) - named
+    # The parts of an order's case are told by their names alone.
+    assert missing <= {"at", "symbol", "intent", "asked_usd", "allowed_usd", "refused_by"}
