@@ -1,8 +1,9 @@
-"""An instance that comes up begins with what is known at that instant, whatever others were told before."""
+"""What moves a rule is its condition and time: not the order in which changes are told, nor how often it is asked."""
 
 from __future__ import annotations
 
 from engine.model.samples import Status
+from engine.ruleset.lifecycle import Reading, Standing, State, Timing, advance, rearmed
 from engine.ruleset.spec import Latching
 from tests.ruleset.notation import World, rule, seconds
 
@@ -36,3 +37,13 @@ def test_its_older_siblings_doubt_since_the_same_instant() -> None:
     assert world.state("guard.test[paper,AUSDT]") == "inactive"
     world.go(8)
     assert world.state("guard.test[paper,AUSDT]") == "held"
+
+
+def test_a_pending_rule_that_is_re_armed_is_locked_out_at_once() -> None:
+    """It used to be so at the next look, which an input that changed nothing could bring forward."""
+    timing = Timing(hold_for=10, cooldown=20)
+    pending = Standing(state=State.PENDING, reading=Reading.TRUE, answered=True, known_since=5, true_since=5)
+    at_once = rearmed(pending, timing, 8)
+    assert (at_once.state, at_once.locked_until) == (State.COOLDOWN, 28)
+    assert advance(at_once, Reading.TRUE, timing, 9) == at_once
+    assert advance(at_once, Reading.TRUE, timing, 15).state is State.FIRING
