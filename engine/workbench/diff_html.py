@@ -69,7 +69,7 @@ def _head(report: Report) -> str:
         ("Base", words.side_words(report.base)), ("Head", words.side_words(report.head)),
         ("Restrained", "; ".join(
             f"{way.value} {words.length(sum(rule.length(way) for rule in report.rules))}" for way in Way
-        ) + f", over all rules; the joined policy looser for at most {words.length(report.policy_length(Way.LOOSER))}"),
+        ) + f", over all rules; {words.policy_words(report)}"),
     ]
     rows = "".join(f"<dt>{name}</dt><dd>{text(value)}</dd>" for name, value in facts)
     word = "passed" if report.passed else "failed"

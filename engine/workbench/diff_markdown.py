@@ -85,8 +85,7 @@ def _head(report: Report) -> str:
         f"- **Base** {escaped(words.side_words(report.base))}",
         f"- **Head** {escaped(words.side_words(report.head))}",
         f"- **Restrained less** {words.length(looser)}, **otherwise** {words.length(other)}, "
-        f"**more** {words.length(stricter)}, over all rules; the joined policy less for at most "
-        f"{words.length(report.policy_length(Way.LOOSER))}",
+        f"**more** {words.length(stricter)}, over all rules; {words.policy_words(report)}",
     ])
 
 

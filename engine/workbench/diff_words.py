@@ -111,6 +111,14 @@ def _imposed(restraint: Restraint, because: Sequence[str]) -> str:
     return f"{restraint_words(restraint)} ({', '.join(because)})" if because else NOTHING
 
 
+def policy_words(report: Report) -> str:
+    """Return for how long the joined policy is looser, and why that is less than the rules alone say."""
+    joined = report.policy_length(Way.LOOSER)
+    alone = max((rule.length(Way.LOOSER) for rule in report.rules), default=0)
+    told = f"the joined policy looser for at most {length(joined)}"
+    return f"{told}, because other rules restrained the same minutes" if joined < alone else told
+
+
 def is_told(rule: RuleDiff) -> bool:
     """Return whether a rule is shown by itself: it was changed, or it did otherwise."""
     did = rule.verdict in (Verdict.LOOSER, Verdict.BOTH, Verdict.STRICTER)
