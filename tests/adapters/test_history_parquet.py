@@ -99,8 +99,8 @@ def test_columns_hold_the_same_rows(tmp_path: Path, seed: int) -> None:
             assert history.before(name, labels, begin) == (
                 earlier[-1] if earlier else None, good[-1] if good else None,
             )
-    for end in (None, BEGIN, last, draw.randrange(BEGIN, last)):
-        assert history.count(end) == sum(1 for one in given if end is None or one.at < end)
+    for until in (None, BEGIN, last, draw.randrange(BEGIN, last)):
+        assert history.count(until) == sum(1 for one in given if until is None or one.at < until)
     assert len(history.column("nobody", (), BEGIN, last)) == 0
 
 
