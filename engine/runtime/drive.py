@@ -47,6 +47,7 @@ from engine.runtime.wiring_watch import file_hints
 
 STATUS_EVERY = 1_000_000_000
 """Wall time between two status rows while nothing important happens, ns."""
+_CATCHING_UP_S = 0.005
 _TELLING = (PolicyChanged, LatchSet, LatchCleared, FlagChanged)
 
 
@@ -188,6 +189,9 @@ class Drive:
         if isinstance(command, ResumeCommand) and self._halt_file is not None and self._halt_file.present():
             # Resuming first and halting again at the next look would let orders out in between.
             return {"accepted": False, "text": STILL_THERE, "status": self._status(True)}
+        # While a resumed run does again what it did, nothing new may come in between: the journal has its own order.
+        while self._loop is not None and not self._set.record.caught_up(self._loop.seq):
+            await asyncio.sleep(_CATCHING_UP_S)
         asked: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, asked))
         self._queue.put_urgent(command)

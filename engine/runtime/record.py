@@ -49,6 +49,10 @@ class Record:
         tail = self._journal.tail()
         self._known_effects, self._known_inputs = tail.effect_n, tail.input_seq
 
+    def caught_up(self, seq: int) -> bool:
+        """Whether a run that took `seq` inputs is past all that the journal held when it went on."""
+        return seq >= self._known_inputs and self.n >= self._known_effects
+
     def input(self, seq: int, at: int, event: Event) -> None:
         """Journal a command or venue event before anyone reacts to it."""
         if seq <= self._known_inputs:

@@ -172,12 +172,12 @@ def last_good_ruling(root: Path, state: Path) -> str:
     return config_from_source(root, source).ruling().digest
 
 
-def wait_for(what: Callable[[], bool], *, within: float = 20) -> None:
-    """Wait until `what` is so."""
+def wait_for(what: Callable[[], bool], *, within: float = 30, every: float = 0.01) -> None:
+    """Wait until `what` is so; seconds."""
     end = time.monotonic() + within
     while not what():
         assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def write_part(path: Path, begin: int, end: int) -> str:

@@ -26,14 +26,14 @@ def test_reloads_all_along_a_run_leave_its_orders_latches_and_timers(tmp_path: P
     always so that nobody has to acknowledge anything.
     """
     root = make_root(tmp_path / "root", quiesce="10ms", poll="50ms")
-    tape = write_part(tmp_path / "part.tape.gz", 12_000, 19_900)
+    tape = write_part(tmp_path / "part.tape.gz", 15_000, 19_700)
     Run(root, tape=tape).end()
     uncut = _said(root / "state")
     (root / "state").rename(root / "uncut")
 
     path = root / "rules" / "guards" / "depeg.yaml"
     text, size, turn = path.read_text(), OLD, 0
-    with running(root, "--speed", "1500", tape=tape) as run:
+    with running(root, "--speed", "1000", tape=tape) as run:
         while run.child.poll() is None:
             turn += 1
             if turn % 2:

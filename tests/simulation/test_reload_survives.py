@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import subprocess
 import time
@@ -30,9 +29,11 @@ from tests.simulation.editing import (
     taken_over,
     wait_for,
     write_extra,
+    write_part,
 )
 
-KILLS = 8
+STEPS: tuple[float | str, ...] = (0.0, 0.03, "journalled", 0.1, "kept", 0.15, "journalled", 0.25)
+"""Where to kill: so long (s) after the save, or once that step is seen to be done."""
 
 
 def _pieces(root: Path) -> None:
@@ -202,28 +203,46 @@ def test_fifty_checkouts_and_a_flood_of_signals(tmp_path: Path) -> None:
     assert all("nobody acknowledged" in one["what"] for one in inputs(root / "state", "ReloadRefused"))
 
 
+def _wait_for_step(run: Run, step: str, before: int, written: str) -> None:
+    def done() -> bool:
+        # A run that broke is no run to wait for.
+        assert run.child.poll() is None, run.child.communicate()
+        if step == "journalled":
+            return len(taken_over(run.state)) > before
+        return last_good_ruling(run.root, run.state) == written
+
+    wait_for(done, every=0.002)
+
+
 def test_killed_at_any_step_of_a_reload(tmp_path: Path) -> None:
     """Before, in the middle of and after the reading, the journalling and the keeping of a reload."""
     root = make_root(tmp_path / "root", quiesce="20ms")
     known = known_rulings(root)
-    dice, size = random.Random(20260105), OLD
-    allowed = {known["old"]}
-    for turn in range(KILLS):
-        run = Run(root, "--speed", "300", *(["--resume"] if turn else []))
+    tape = write_part(tmp_path / "part.tape.gz", 12_000, 17_000)
+    size, allowed, later = OLD, {known["old"]}, 0
+    for turn, step in enumerate(STEPS):
+        run = Run(root, "--speed", "100", *(["--resume"] if turn else []), tape=tape)
         try:
             run.listens()
             size = round(size - 0.01, 3)
+            before = len(taken_over(run.state))
             write_extra(root, size)
-            allowed.add(ruling(root))
-            # A reload takes some 50 to 300 ms from the save on; a late kill hits what comes after it.
-            time.sleep(dice.choice((0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6)))
+            written = ruling(root)
+            allowed.add(written)
+            if isinstance(step, float):
+                time.sleep(step)
+            else:
+                _wait_for_step(run, step, before, written)
         finally:
             run.kill()
+        # What was journalled is not lost by any later kill.
+        assert len(taken_over(run.state)) >= max(before, later)
+        later = len(taken_over(run.state))
         assert set(taken_over(run.state)) <= allowed
         assert last_good_ruling(root, run.state) in allowed
-    resumed, again = (Run(root, "--speed", "max", "--resume").end() for _ in range(2))
+    resumed, again = (Run(root, "--speed", "max", "--resume", tape=tape).end() for _ in range(2))
     assert (again["digest"], again["state_digest"]) == (resumed["digest"], resumed["state_digest"])
-    assert set(taken_over(root / "state")) <= allowed and len(taken_over(root / "state")) >= 2
+    assert set(taken_over(root / "state")) <= allowed and len(taken_over(root / "state")) >= 3
     generations = [one["generation"] for one in effects(root / "state") if one["type"] == "RulingChanged"]
     assert generations == list(range(2, len(generations) + 2))
     assert last_good_ruling(root, root / "state") == taken_over(root / "state")[-1]
