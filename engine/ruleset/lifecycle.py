@@ -188,7 +188,8 @@ def advance(  # noqa: PLR0913 - the three last are the circumstances of one look
 
 def _doubted(before: Standing, now: Standing, timing: Timing, at: int) -> bool:
     """Return whether doubt outlasted its grace by `at` and has not been over for `min_clear` since."""
-    was = before.doubted and not _is_due(before, Timer.KNOWN, timing, at)
+    # Doubt that comes back in the very instant in which it would have been over was never over.
+    was = before.doubted and not _is_due(before, Timer.KNOWN, timing, at - 1)
     outlasted = was or any(_is_due(one, Timer.DOUBT, timing, at) for one in (before, now))
     return outlasted and not _is_due(now, Timer.KNOWN, timing, at)
 

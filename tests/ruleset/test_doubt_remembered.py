@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from engine.model.time import SECOND
 from engine.ruleset.spec import Latching
-from tests.ruleset.notation import World, rule
+from engine.signals.catalogue import Catalogue
+from tests.ruleset.notation import World, rule, signal
 
 
 def levels(world: World, *seconds: float) -> list[str]:
@@ -71,3 +73,18 @@ def test_a_truth_of_one_instant_does_not_cut_the_first_doubt_short() -> None:
     world.put(11, a=0.0)
 
     assert levels(world, 11, 14.9, 15) == ["held halted", "held halted", "inactive normal"]
+
+
+def test_doubt_that_comes_back_in_the_instant_in_which_it_would_be_over_goes_on() -> None:
+    """A sample is believed for 5 s here, so the calm one of 30 s is stale when `min_clear` is over."""
+    aging = Catalogue([signal("a", max_age=5 * SECOND)])
+    worlds = [
+        World(rule("a >= 1", unknown_grace=2, min_clear=5, cooldown=cooldown, ttl=3), catalogue=aging)
+        for cooldown in (0, 5)
+    ]
+    for world in worlds:
+        world.put(10, a=2.0)
+        world.put(30, a=0.0)
+
+    assert levels(worlds[0], 34.9, 35, 35.5) == ["held halted", "held halted", "held halted"]
+    assert levels(worlds[1], 34.9, 35, 35.5) == ["cooldown halted", "cooldown halted", "cooldown halted"]
