@@ -7,9 +7,8 @@ a list, and `settle` puts them in reading order at the end.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine.model.codec import Data
@@ -61,19 +60,25 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _capped(findings: list[Finding]) -> Iterable[Finding]:
-    totals = Counter(finding.file for finding in findings)
-    listed: Counter[str] = Counter()
+    by_file: dict[str, list[Finding]] = {}
     for finding in findings:
-        listed[finding.file] += 1
-        if listed[finding.file] < MOST_IN_A_FILE or totals[finding.file] == MOST_IN_A_FILE:
-            yield finding
-        elif listed[finding.file] == MOST_IN_A_FILE:
-            more = totals[finding.file] - MOST_IN_A_FILE + 1
-            yield Finding(
-                file=finding.file, line=finding.line, column=finding.column, code="too-many",
-                severity=Severity.ERROR, message=f"{more} more findings in this file are not listed",
-                fix="mend the ones above and check again", source_line=finding.source_line,
-            )
+        by_file.setdefault(finding.file, []).append(finding)
+    for found in by_file.values():
+        if len(found) <= MOST_IN_A_FILE:
+            yield from found
+            continue
+        yield from found[: MOST_IN_A_FILE - 1]
+        left = found[MOST_IN_A_FILE - 1 :]
+        yield replace(
+            left[0], code="too-many", severity=_worst(left), fix="mend the ones above and check again",
+            message=f"{len(left)} more findings in this file are not listed",
+        )
+
+
+def _worst(findings: list[Finding]) -> Severity:
+    """Return how bad the worst of `findings` is: many warnings forbid no more than one."""
+    found = {finding.severity for finding in findings}
+    return next(one for one in (Severity.ERROR, Severity.WARNING, Severity.INFO) if one in found)
 
 
 def format_text(findings: Iterable[Finding]) -> str:
