@@ -14,6 +14,7 @@ from engine.model.effects import Effect, LatchCleared, LatchSet, Notify, RuleMov
 from engine.model.restraints import NONE, InForce
 from engine.model.time import format_duration, format_second
 from engine.ruleset import lifecycle
+from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.instances import Instance
 from engine.ruleset.kleene import Value
 from engine.ruleset.latches import Episode, Key, Latch, LatchBook, episode_name, latch_in_force
@@ -75,22 +76,35 @@ class Moves:
     def _settle(self, instance: Instance, after: Standing, at: int, why: str) -> None:
         before = instance.standing
         instance.standing = after
-        opens = after.state is State.FIRING and before.state not in IN_EPISODE
+        opens = self._opens(instance, before)
         if opens:
             number = self.episodes.get(instance.key, 0) + 1
             self.episodes[instance.key] = number
-        if after.state is not before.state:
+        if after.state is not before.state or opens:
             instance.rate()
             # What a latch says of the rule beneath it has changed.
             self.version += bool(self.latches.of(instance.key))
+            latch = self._latch(instance, at) if opens else None
+            self._tell_of_move(instance, before, at, why, latch)
             if opens:
-                self._tell_of_move(instance, before, at, why, self._latch(instance, at))
-            else:
-                self._tell_of_move(instance, before, at, why, None)
+                self._notify(instance, at)
         self._regrip(instance, at)
         self._arm(instance, at)
         if self.onlooker is not None:
             self.onlooker(instance, at)
+
+    def _opens(self, instance: Instance, before: Standing) -> bool:
+        """Whether the instance, which stood as `before`, opens an episode."""
+        compiled, after = instance.compiled, instance.standing
+        if after.state is not State.FIRING or before.state not in IN_EPISODE:
+            return after.state is State.FIRING
+        # Its latch was ended while it had not cleared: what is true again is news, and latches anew.
+        again = after.reading is Reading.TRUE and (before.state, before.reading) != (State.FIRING, Reading.TRUE)
+        return again and self._latches(compiled) and not self.latches.of(instance.key)
+
+    @staticmethod
+    def _latches(compiled: CompiledRule) -> bool:
+        return compiled.enforced and compiled.restrains and compiled.latching is not Latching.NONE
 
     def _arm(self, instance: Instance, at: int) -> None:
         due = None
@@ -134,7 +148,7 @@ class Moves:
                 action=spec.action, scope=scope,
             )
         )
-        if compiled.latching is Latching.NONE or not compiled.restrains:
+        if not self._latches(compiled):
             return None
         self.version += 1
         return self.latches.close(
@@ -161,8 +175,10 @@ class Moves:
                     restrains=restraint_words(latch.restraint),
                 )
             )
-        opened = instance.standing.state is State.FIRING and before.state not in IN_EPISODE
-        if opened and compiled.enforced and spec.notify is not None:
+
+    def _notify(self, instance: Instance, at: int) -> None:
+        compiled, spec = instance.compiled, instance.compiled.spec
+        if compiled.enforced and spec.notify is not None:
             text = fill_in(spec.notify.text, self._message_values(instance))
             self._effects.append(Notify(at=at, to=spec.notify.to, rule=spec.id, text=text))
 

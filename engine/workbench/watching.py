@@ -133,6 +133,10 @@ class Watch:
                 Transition(at=move.at, before=move.before, after=move.after, why=move.why, inputs=move.inputs)
             )
         inside, was_inside = move.after in _IN_EPISODE, move.before in _IN_EPISODE
+        if inside and was_inside and life.episode is not None and life.episode.number != move.episode:
+            # Its latch was ended before it had cleared, and its condition came back.
+            self._keep_episode(life, life.episode, move.at, still=False)
+            was_inside = False
         if inside and not was_inside:
             action = action_words(life.instance.compiled.spec.action, flags)
             life.episode = EpisodeSpan(number=move.episode, begin=move.at, end=move.at, open=True, action=action)

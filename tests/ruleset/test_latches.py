@@ -190,3 +190,37 @@ def test_a_shadow_and_a_rule_in_doubt_set_no_latch() -> None:
     for world in (shadow, doubtful):
         assert not world.book.latches()
         assert not [move for move in world.moves if isinstance(move, LatchSet)]
+
+
+def cleared_halfway() -> World:
+    """Return a world whose rule fired, is known false but has not cleared, and whose latch a person then ended."""
+    world = World(rule("a >= 1", clear_expr="a < 0.5", latch=Latching.MANUAL))
+    world.put(1, a=0.0)
+    world.put(2, a=2.0)
+    world.put(3, a=0.7)
+    done, _ = world.book.rearm(world.at, "1", "ann")
+    assert done and world.state() == "clearing"
+    return world
+
+
+def test_what_comes_back_after_a_re_arm_latches_anew_though_it_had_not_cleared() -> None:
+    """Else the second break would neither latch nor page nor sell: the person had ended the first one's latch."""
+    world = cleared_halfway()
+    world.book.take_moves()
+    world.book.take_episodes()
+    world.put(5, a=3.0)
+    assert [latch.episode for latch in world.book.latches()] == [2]
+    assert [episode.number for episode in world.book.take_episodes()] == [2]
+    world.put(6, a=0.0)
+    assert world.state() == "inactive" and world.level() == 3, "the new latch holds"
+
+
+def test_doubt_on_the_way_back_latches_nothing_and_what_is_then_known_does() -> None:
+    world = cleared_halfway()
+    world.put(5, a=float("nan"))
+    assert world.state() == "firing" and not world.book.latches()
+    world.put(6, a=3.0)
+    assert [latch.episode for latch in world.book.latches()] == [2]
+    world.put(7, a=float("nan"))
+    world.put(8, a=3.0)
+    assert [latch.episode for latch in world.book.latches()] == [2], "one break is one latch"

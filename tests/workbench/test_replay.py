@@ -62,10 +62,11 @@ def latched(effects: list[Effect]) -> tuple[str, ...]:
 
 def episodes(effects: list[Effect]) -> list[tuple[str, int, int]]:
     """Return (instance, number, begin) of every episode that a run told."""
-    return sorted(
-        (one.instance, one.episode, one.at) for one in effects
-        if isinstance(one, RuleMoved) and one.after in _IN_EPISODE and one.before not in _IN_EPISODE
-    )
+    began: dict[tuple[str, int], int] = {}
+    for one in effects:
+        if isinstance(one, RuleMoved) and one.after in _IN_EPISODE:
+            began.setdefault((one.instance, one.episode), one.at)
+    return sorted((*key, at) for key, at in began.items())
 
 
 def opened(timeline: Timeline) -> list[tuple[str, int, int]]:
