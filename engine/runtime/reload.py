@@ -57,6 +57,8 @@ class Around:
     last_good: Path
     hints: Hints | None
     submit: Callable[[Command], Awaitable[Data]]
+    warms: bool = True
+    """Whether there is time to read ahead: a tape at full speed is over before anybody edits a second file."""
 
 
 class Reloader:
@@ -98,6 +100,8 @@ class Reloader:
 
     async def _warm(self) -> None:
         """Read what is in force once more when the start is over, so that the first edit is as quick as the second."""
+        if not self._around.warms:
+            return
         await asyncio.sleep(WARM_AFTER_S)
         await asyncio.to_thread(warm, self.in_force().config, self._passed)
 
