@@ -10,7 +10,7 @@ from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin
 from engine.core.state import OperatorHalt, State
 from engine.model.boundary import boundary_after
-from engine.model.effects import CommandAnswered, Effect, FlagChanged
+from engine.model.effects import CommandAnswered, Effect, FlagChanged, RulingChanged
 from engine.model.events import (
     HaltCommand,
     Input,
@@ -126,7 +126,8 @@ def _reload(state: State, item: Input, out: list[Effect]) -> None:
         take_flags(state, item.at, changes, out)
     else:
         rejoin(state, item.at, out)
-    _answer(out, item.at, "reload", True, f"generation {state.generation} is in force")
+    told = next((one.state[0] for one in reversed(out) if isinstance(one, RulingChanged) and one.state), "")
+    _answer(out, item.at, "reload", True, f"generation {state.generation} is in force; {told}")
 
 
 def _refuse_reload(state: State, item: Input, out: list[Effect]) -> None:

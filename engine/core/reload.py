@@ -14,10 +14,13 @@ from engine.model.flag_values import flag_text
 from engine.model.flagbook import FlagBook
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
+from engine.ruleset.state_plan import plan_of
 from engine.signals.catalogue import unwired_signals
 from engine.signals.reduce import Reducers, ReducerSettings
 from engine.signals.transplant import transplant
 
+MOST_LINES = 40
+"""Lines of what becomes of the rules' state that are kept."""
 BUILT_IN = "engine.reload_failed"
 """The rule that no file holds: what stands on the disk is not what runs."""
 
@@ -34,8 +37,8 @@ def swap(state: State, ruling: Ruling, event: Reload, at: int, out: list[Effect]
     book = RuleBook(ruling.rules, state.snapshot.catalogue, state.snapshot, flags.values, unwired=unwired, at=at)
     # Loaded under the flags of now: those it was dumped under decided until here.
     book.load({**old, "flags": dict(sorted(flags.values.items()))})
-    known = {(item["rule"], tuple(item["labels"])) for item in old["instances"]}
-    carried = len(known & book.keys())
+    fates = plan_of(old, ruling.rules, catalogue=ruling.catalogue, flags=flags.values, unwired=unwired)
+    carried = sum(len(rule.instances) for rule in fates.rules)
     state.ruling, state.flags, state.book, state.book_version = ruling, flags, book, -1
     state.look.flags = flags.values
     if state.candidate is not None and state.candidate.ruling.catalogue.digest != ruling.catalogue.digest:
@@ -43,13 +46,12 @@ def swap(state: State, ruling: Ruling, event: Reload, at: int, out: list[Effect]
         state.candidate = None
     state.generation += 1
     state.watch_denials()
-    rules = {spec.id for spec in ruling.rules.rules}
     out.append(
         RulingChanged(
             at=at, generation=state.generation, digest=ruling.digest, actor=event.actor,
             acknowledged_by=event.acknowledged_by, changed=(*event.changed, *lost), carried=carried,
-            begun=len(book.keys()) - carried,
-            orphaned=tuple(latch.name for latch in book.latches() if latch.rule not in rules),
+            begun=max(0, len(book.keys()) - carried), orphaned=tuple(latch.name for latch in fates.orphaned),
+            state=fates.lines()[:MOST_LINES],
         )
     )
     _recover(state, at, out)

@@ -204,7 +204,9 @@ class RulingChanged:
     begun: int
     """Rule instances that begin, in doubt until known."""
     orphaned: tuple[str, ...]
-    """Open latches whose rule is gone: they stay in force."""
+    """Open latches whose rule nobody evaluates any more: they stay in force."""
+    state: tuple[str, ...] = ()
+    """What became of the rules' state, a line each: first how many were carried, reset, new and gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,13 @@ from engine.runtime.queue import TwoLaneQueue
 class Breathing:
     """Called by the loop; False ends the run in order. `now` reads a monotonic wall clock in ns."""
 
-    def __init__(self, *, now: Callable[[], int], halt_file: Callable[[int], bool], queue: TwoLaneQueue) -> None:
+    def __init__(
+        self, *, now: Callable[[], int], halt_file: Callable[[int], bool], queue: TwoLaneQueue,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Look at the HALT file only while `ready`: a run that does again what it did takes nothing new in between."""
         self._now = now
+        self._ready = ready
         self._halt_file = halt_file
         self._queue = queue
         self._stop = ""
@@ -30,7 +35,7 @@ class Breathing:
 
     def __call__(self, at: int) -> bool:
         """Look once; `at` is the market time."""
-        if self._halt_file(self._now()):
+        if self._ready() and self._halt_file(self._now()):
             self._queue.put_urgent(HaltCommand(actor="file", reason="the HALT file is there", source="file"))
         for look in self.on_breath:
             look(at)

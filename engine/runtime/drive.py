@@ -34,7 +34,7 @@ from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.halt_file import STILL_THERE, HaltFile
-from engine.runtime.loop import BURST, Loop, Parts
+from engine.runtime.loop import BURST, NEVER, Loop, Parts
 from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
@@ -97,13 +97,17 @@ class Drive:
         self._loop: Loop | None = None
         self._halt_file: HaltFile | None = None
         self._reloader: Reloader | None = None
+        self._driven: Parts | None = None
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until the tape is over or somebody stops it, and return the summary."""
         self._halt_file = HaltFile(where.halt)
-        breathing = Breathing(now=self._set.clock.monotonic, halt_file=self._halt_file.poll, queue=self._queue)
+        breathing = Breathing(
+            now=self._set.clock.monotonic, halt_file=self._halt_file.poll, queue=self._queue, ready=self._caught_up
+        )
         breathing.on_breath.append(self._look)
-        self._loop = loop = Loop(self._parts(breathing))
+        self._driven = self._parts(breathing)
+        self._loop = loop = Loop(self._driven)
         loop.replay = self._set.replay
         self._reloader = self._reloading(where)
         server = ControlServer(where, self._request)
@@ -146,6 +150,7 @@ class Drive:
             performer=Performer(wired.state, wired.venue, wired.notifier, self._withheld), observe=self._observe,
             breathe=breathing, checkpoint=self._checkpoint, checkpoint_every=setting.checkpoint_every,
             taken=setting.standing.taken, burst=BURST if setting.speed is None else 1, lag=self._lag,
+            breathe_from=setting.journal.tail().seq,
         )
 
     # -- what the loop tells -----------------------------------------------------------------
@@ -189,12 +194,20 @@ class Drive:
             return await self._reloader.ask(request)
         return await self._submit(request)
 
+    def _caught_up(self) -> bool:
+        """Whether everything that the journal holds was done again; from then on the run goes at its own pace."""
+        if self._loop is not None and not self._set.record.caught_up(self._loop.seq):
+            return False
+        if self._driven is not None:
+            self._driven.breathe_from = NEVER
+        return True
+
     async def _submit(self, command: Command) -> Data:
         if isinstance(command, ResumeCommand) and self._halt_file is not None and self._halt_file.present():
             # Resuming first and halting again at the next look would let orders out in between.
             return {"accepted": False, "text": STILL_THERE, "status": self._status(True)}
         # While a resumed run does again what it did, nothing new may come in between: the journal has its own order.
-        while self._loop is not None and not self._set.record.caught_up(self._loop.seq):
+        while not self._caught_up():
             await asyncio.sleep(_CATCHING_UP_S)
         asked: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, asked))

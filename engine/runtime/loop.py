@@ -22,6 +22,7 @@ from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
 from engine.runtime.record import Recorded
 
+NEVER = 1 << 62
 BURST = 512
 """Events between two looks at the outside world: sockets, signals, the HALT file."""
 
@@ -44,6 +45,8 @@ class Parts:
     taken: int = 0
     """Market events that were taken before this loop."""
     burst: int = BURST
+    breathe_from: int = NEVER
+    """From this input on the world is looked at behind each: where what was done again may end."""
     lag: Callable[[int], float] = lambda at: 0.0
     """How long to wait (wall seconds) before going on from the market time `at`."""
 
@@ -80,7 +83,7 @@ class Loop:
         for _ in range(parts.burst):
             if not self.take_next():
                 return False
-            if self._pause:
+            if self._pause or self.seq >= parts.breathe_from:
                 return True
         return True
 

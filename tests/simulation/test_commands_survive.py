@@ -40,6 +40,38 @@ def test_a_halt_and_a_flag_outlive_the_process_that_heard_them(tmp_path: Path, w
     assert (again["digest"], again["state_digest"]) == (resumed["digest"], resumed["state_digest"])
 
 
+def test_a_halt_file_that_waits_for_a_resumption_halts_once_all_was_done_again(tmp_path: Path) -> None:
+    """Killed between checkpoints with orders behind it, the run first does again what its journal holds."""
+    state = tmp_path / "state"
+    child = subprocess.Popen(
+        command("run", "--tape", "demo", "--format", "json", "--speed", "1500", "--state", str(state)), cwd=ROOT,
+        env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    await_socket(state / "engine.sock", child)
+    done = 0
+    while not done:
+        time.sleep(0.1)
+        done = orders_behind_the_checkpoint(state)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    (state / "HALT").touch()
+
+    resumed = run_json("run", "--tape", "demo", "--speed", "max", "--resume", "--state", str(state))
+    assert resumed["level"] == "halted"
+    held = inputs(state)
+    assert held["HaltCommand"] == 1
+    # What was sent before the crash was sent again by nobody, and nothing enters behind the halt.
+    assert resumed["orders"] < 120
+
+
+def orders_behind_the_checkpoint(state: Path) -> int:
+    """Return how many inputs the journal of a running engine holds behind its newest checkpoint."""
+    with sqlite3.connect(f"file:{state / 'journal.sqlite'}?mode=ro", uri=True, timeout=5) as journal:
+        (newest,) = journal.execute("select coalesce(max(seq), 0) from checkpoints").fetchone()
+        (count,) = journal.execute("select count(*) from inputs where seq > ? and seq > 1", (newest,)).fetchone()
+    return int(count)
+
+
 def inputs(state: Path) -> dict[str, int]:
     """Return how many inputs of each kind the journal holds."""
     found: dict[str, int] = {}
