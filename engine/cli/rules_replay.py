@@ -6,13 +6,13 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.cli.rules_replay_text import replay_lines
 from engine.cli.shared import FINE, Failure, add_shared, home, print_json
 from engine.cli.text import Paint, Progress, colour_wanted
 from engine.model.time import format_second
-from engine.ports.history import History
+from engine.ports.history import ColumnarHistory, History
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.suggest import fix_for
 from engine.runtime.config import Config, load_config
@@ -21,10 +21,14 @@ from engine.runtime.history import tape_history
 from engine.runtime.rewind import moment_of
 from engine.runtime.wiring_history import open_history
 from engine.runtime.wiring_tapes import named_tape
+from engine.workbench.fast import fast_replay
 from engine.workbench.replay import ReplayOptions, default_rearm, replay
 from engine.workbench.replay_report import Replayed, covered, replay_data
+from engine.workbench.timeline import Timeline
 
 _STEPS = 3
+WORKERS = 2
+"""Processes that share the days and symbols of a history."""
 
 
 def add_verb(verbs: Any) -> None:
@@ -46,6 +50,10 @@ def add_verb(verbs: Any) -> None:
         "--rearm", choices=("recorded", "on-clear", "never"),
         help="what ends manual latches (default: recorded re-arms, on-clear where there are none)",
     )
+    parser.add_argument(
+        "--exact", action="store_true",
+        help="take a history step by step, as a tape always is: slower, and each move says what it read",
+    )
     add_shared(parser)
     parser.set_defaults(verb=_run)
 
@@ -60,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
         history = _history(config, args, bar)
         options = _options(history, args)
         bar.show(1, "the rules over it")
-        timeline = replay(ruling, history, options=options)
+        timeline = _replayed(ruling, history, options, exact=args.exact or args.history is None)
         bar.show(2, "what was known of it")
         coverage, symbols = covered(ruling, history, timeline)
     finally:
@@ -86,6 +94,13 @@ def _history(config: Config, args: argparse.Namespace, bar: Progress) -> History
     _instant("--to", args.end, tape.header.first_at)
     bar.show(0, "the tape")
     return tape_history(config, tape)
+
+
+def _replayed(ruling: Ruling, history: History, options: ReplayOptions, *, exact: bool) -> Timeline:
+    """Replay by columns what lies in columns: the same moves, episodes and restraints, in a hundredth of the time."""
+    if exact:
+        return replay(ruling, history, options=options)
+    return fast_replay(ruling, cast(ColumnarHistory, history), options=options, workers=WORKERS)
 
 
 def _options(history: History, args: argparse.Namespace) -> ReplayOptions:
