@@ -12,7 +12,7 @@ from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.events import VenueEvent
 from engine.model.fills import Position
 from engine.model.instruments import Instrument
-from engine.ports.venue import VenueOrder
+from engine.model.reports import OrderReport
 
 
 class PaperVenue:
@@ -43,10 +43,10 @@ class PaperVenue:
         """Let everything up to `at` happen; return (when it reached us, event), in order."""
         return self._exchange.pop_due(at)
 
-    def open_orders(self) -> tuple[VenueOrder, ...]:
+    def open_orders(self) -> tuple[OrderReport, ...]:
         """Return what is open, conditional orders included."""
         return tuple(
-            VenueOrder(
+            OrderReport(
                 client_id=working.order.client_id, venue_order_id=working.venue_order_id, venue=working.order.venue,
                 symbol=working.order.symbol, side=working.order.side, kind=working.order.kind,
                 remaining=None if working.order.quantity is None else working.remaining,

@@ -50,6 +50,11 @@ class Look:
         assert self._state is not None
         return self._state.execution.position(self.account, venue, symbol)
 
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position that is not flat."""
+        assert self._state is not None
+        return tuple(one for one in self._state.execution.positions() if one.quantity != 0)
+
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         """Return the level in force for such an order, rules without an instance for it included."""
         assert self._state is not None

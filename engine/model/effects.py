@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.model.fills import Fill
 from engine.model.orders import Intent, OrderKind, Side
+from engine.model.reports import Income, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class PlaceOrder:
     purpose: str
     policy_version: int
     """The policy's version it was approved under; perform withholds it if a stricter one came."""
+    immediate: bool = False
+    """What does not fill at once is taken back (IOC): with a limit price, a taker with a cap on its slippage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,77 @@ class CancelOrder:
     symbol: str
     conditional: bool
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskVenue:
+    """Ask how something stands at the venue. `ask` numbers the questions of a run; the answer carries it."""
+
+    at: int
+    ask: int
+    query: Query
+    venue: str
+    symbol: str = ""
+    client_id: str = ""
+    conditional: bool = False
+    """In which book to look for the order."""
+    since: int = 0
+    """For trades and income: from this instant on (ns)."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBooked:
+    """A fill was counted, once: `trade.fill` on the bus, and the fee ledger. `position` is what it left, in base."""
+
+    at: int
+    fill: Fill
+    purpose: str
+    """Empty for a fill of an order that is not ours."""
+    decided_price: Decimal
+    """The price at the decision, from which `slippage_bps` is measured; 0 where it is not known."""
+    slippage_bps: float
+    position: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomeBooked:
+    """A movement of the balance was counted, once: the ledger of funding and fees is these effects."""
+
+    at: int
+    entry: Income
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAdopted:
+    """The venue's position was taken over in place of what we had counted: the venue is the truth."""
+
+    at: int
+    venue: str
+    symbol: str
+    counted: Decimal
+    quantity: Decimal
+    entry_price: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakerShadowed:
+    """What a maker order would have become that was not posted. `filled` in base; `waited` in ns."""
+
+    at: int
+    venue: str
+    symbol: str
+    intent: Intent
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    filled: Decimal
+    waited: int
+    outcome: str
+    """filled, timed_out or revoked."""
+    taker_price: Decimal
+    """What the taker order in its place paid or would have paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +302,7 @@ class InternalFault:
 
 
 Effect = (
-    PlaceOrder | CancelOrder | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
+    PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
     | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
     | RulingChanged | ReloadFailed | InternalFault
 )

@@ -11,10 +11,21 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from engine.model.answers import (
+    AccountReported,
+    AccountStream,
+    IncomeReported,
+    OrderAbsent,
+    OrderFound,
+    ProbeAnswered,
+    QueryFailed,
+    TradesReported,
+)
 from engine.model.fills import Fill
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
 from engine.model.market import MarketEvent
+from engine.model.reports import Rejection
 
 
 class RunMode(StrEnum):
@@ -49,6 +60,8 @@ class Start:
     """The files themselves and the environment's flags: from this blob the configuration is made again."""
     shadow_digest: str = ""
     """The same of the rule set that runs in shadow beside the live one; empty for none."""
+    venues: tuple[str, ...] = ()
+    """Where real orders go: on each of them nothing is begun until its account agreed with what we know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +136,21 @@ class ReloadRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenCommand:
+    """Halts, takes entries back, closes every position reduce-only, and takes the stops back when all is flat."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileCommand:
+    """Has every venue asked now how orders, positions and trades stand."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopCommand:
     """The run ends in order: SIGINT, SIGTERM or the end of a tape."""
 
@@ -132,7 +160,7 @@ class StopCommand:
 
 Command = (
     Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | Reload | ReloadRefused
-    | StopCommand
+    | FlattenCommand | ReconcileCommand | StopCommand
 )
 
 
@@ -161,6 +189,7 @@ class OrderRejected:
     code: str
     reason: str
     venue_at: int
+    kind: Rejection = Rejection.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +222,10 @@ class OrderTriggered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilled:
-    """One execution; `remaining` is what the order still has open."""
+    """One execution; `remaining` is what the order still has open, None where the venue does not say."""
 
     fill: Fill
-    remaining: Decimal
+    remaining: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +259,8 @@ class BalanceReported:
 
 VenueEvent = (
     InstrumentDefined | OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered
-    | OrderFilled | OrderWithheld | OrderUncertain | BalanceReported
+    | OrderFilled | OrderWithheld | OrderUncertain | BalanceReported | OrderFound | OrderAbsent | AccountReported
+    | TradesReported | IncomeReported | ProbeAnswered | QueryFailed | AccountStream
 )
 
 Event = Command | VenueEvent | MarketEvent

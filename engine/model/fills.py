@@ -21,7 +21,8 @@ class Fill:
     """One execution of one of our orders.
 
     `reference_price` is what slippage is measured from: for a taker the opposite touch's
-    mid when the venue received the order, for a maker the limit price itself.
+    mid when the venue received the order, for a maker the limit price itself. A real venue
+    does not tell it: then it is 0, as `sent_at` is, and what we know of the order stands in.
     """
 
     client_id: str
@@ -41,7 +42,9 @@ class Fill:
     """When the order left us, for fill_ms."""
 
     def slippage_bps(self) -> float:
-        """Return how much worse than the reference the price was, in bps; negative is better."""
+        """Return how much worse than the reference the price was, in bps; negative is better, 0 without a reference."""
+        if self.reference_price <= 0:
+            return 0.0
         edge = (self.price - self.reference_price) * self.side.sign
         return float(edge / self.reference_price) * 10_000.0
 

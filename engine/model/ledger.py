@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from engine.model.orders import CONDITIONAL_KINDS, Intent, OrderKind, OrderState, Side
+from engine.model.reports import Rejection
 
 _WORKING = frozenset({OrderState.OPEN, OrderState.PARTLY_FILLED})
 _HIDDEN_WHEN_REDUCING = frozenset({Intent.STOP, Intent.TAKE_PROFIT})
@@ -52,6 +53,14 @@ class OrderRecord:
     code: str = ""
     reason: str = ""
     """Why the venue rejected or ended it, in its own words."""
+    reference_price: Decimal = Decimal(0)
+    """The price at the decision: what slippage is measured from."""
+    venue_order_id: str = ""
+    rejection: Rejection = Rejection.OTHER
+    post_only: bool = False
+    immediate: bool = False
+    foreign: bool = False
+    """Somebody else placed it; it was found at the venue and counts like one of ours."""
 
     @property
     def average_price(self) -> Decimal:
@@ -100,6 +109,9 @@ class OrdersView(Protocol):
 
     def latest(self, proposer: str, purpose: str) -> OrderRecord | None:
         """Return the last order planned for `purpose`, or None."""
+
+    def attempts(self, proposer: str, purpose: str) -> tuple[OrderRecord, ...]:
+        """Return every order planned for `purpose` that is still remembered, oldest first."""
 
     def live(self, venue: str, symbol: str) -> tuple[OrderRecord, ...]:
         """Return the orders to which something may still happen, oldest first."""

@@ -70,6 +70,8 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     WITHHELD = "withheld"
+    ABANDONED = "abandoned"
+    """Proven absent after its fate was unknown: it never was, or never will be. A late appearance is an incident."""
 
     @property
     def final(self) -> bool:
@@ -78,7 +80,10 @@ class OrderState(StrEnum):
 
 
 _FINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.WITHHELD}
+    {
+        OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.WITHHELD,
+        OrderState.ABANDONED,
+    }
 )
 
 
@@ -109,8 +114,24 @@ class Proposal:
     post_only: bool = False
     replaces: str | None = None
     """The client id of the order this one takes over from, cancelled once this one is accepted."""
+    immediate: bool = False
+    """Taken back at once where it does not fill (IOC); with a limit price, a taker whose slippage is capped."""
+    continues: str | None = None
+    """The client id of an ended order of the same purpose whose unfilled rest this one takes over."""
     facts: tuple[tuple[str, float], ...] = ()
     account: str = "main"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """A wish that a position be brought to `quantity` (signed base) reduce-only, and not left before it is there."""
+
+    name: str
+    """Who wants it and for which occasion, such as `stops/XYZUSDT/3`: the same name is one wish."""
+    venue: str
+    symbol: str
+    why: str
+    quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,5 +31,8 @@ class View(Protocol):
     def position(self, venue: str, symbol: str) -> Position:
         """Return the net position, flat if there never was one."""
 
+    def positions(self) -> tuple[Position, ...]:
+        """Return every position that is not flat, by venue and symbol."""
+
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         """Return the level that policy has in force for such an order."""
