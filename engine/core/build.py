@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 
 from engine.core.look import Look
 from engine.core.state import State
-from engine.execution.desk import Execution
+from engine.execution.desk import DEFAULTS, Execution
+from engine.execution.router import Router
 from engine.model.restraints import Restraint
+from engine.model.terms import ExecutionTerms
 from engine.risk.guardian import Guardian
+from engine.risk.stops import StopValidator
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
 from engine.signals.catalogue import Catalogue, unwired_signals
@@ -19,7 +22,7 @@ from engine.strategies.event_breakout import EventBreakout
 
 def build_state(  # noqa: PLR0913 - all that a core is told from outside
     ruling: Ruling, producers: Iterable[str], *, account: str, floor: Restraint, at: int,
-    fresh: Callable[[Catalogue], Snapshot] = Snapshot,
+    fresh: Callable[[Catalogue], Snapshot] = Snapshot, terms: ExecutionTerms = DEFAULTS,
 ) -> State:
     """Return a core that knows its ruling and nothing else yet; `producers` speak in this run.
 
@@ -35,8 +38,8 @@ def build_state(  # noqa: PLR0913 - all that a core is told from outside
         account=account, floor=floor, ruling=ruling, producers=spoken, snapshot=known,
         reducers=Reducers(known, ReducerSettings.from_flags(flags.values)),
         book=RuleBook(ruling.rules, ruling.catalogue, known, flags.values, unwired=unwired, at=at),
-        flags=flags, guardian=Guardian(), execution=Execution(), breakout=EventBreakout(), look=look, at=at,
-        fresh=fresh,
+        flags=flags, guardian=Guardian(), execution=Execution(terms), breakout=EventBreakout(), stops=StopValidator(),
+        router=Router(terms), look=look, at=at, fresh=fresh,
     )
     look.of(state)
     look.at = at

@@ -14,7 +14,7 @@ from engine.ruleset.evaluate import RuleBook
 from engine.signals.catalogue import unwired_signals
 from engine.signals.reduce import Reducers, ReducerSettings
 
-VERSION = 3
+VERSION = 4
 
 
 def dump_state(state: State) -> Data:
@@ -33,7 +33,7 @@ def dump_state(state: State) -> Data:
         "tally": state.tally.dump(),
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
-        "breakout": state.breakout.dump(),
+        "breakout": state.breakout.dump(), "stops": state.stops.dump(), "router": state.router.dump(),
     }
 
 
@@ -65,6 +65,9 @@ def load_state(state: State, data: Data) -> None:
     state.guardian.load(data["guardian"])
     state.execution.load(data["execution"])
     state.breakout.load(data["breakout"])
+    state.stops.load(data["stops"])
+    state.router.load(data["router"])
+    state.held = (*state.execution.holds(), *state.stops.holds())
     state.watch_denials()
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])

@@ -6,15 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from engine.core.noted import note_flags, note_rearms, told_reload
+from engine.core.orders import dispatch
 from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin
 from engine.core.state import OperatorHalt, State
 from engine.model.boundary import boundary_after
-from engine.model.effects import CommandAnswered, Effect, FlagChanged, RulingChanged
+from engine.model.codec import decimal_text
+from engine.model.effects import AskVenue, CommandAnswered, Effect, FlagChanged, RulingChanged
 from engine.model.events import (
+    FlattenCommand,
     HaltCommand,
     Input,
     RearmCommand,
+    ReconcileCommand,
     Reload,
     ReloadRefused,
     ResumeCommand,
@@ -31,12 +35,15 @@ Handler = Callable[[State, Input, list[Effect]], None]
 def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
     state.mode = event.mode
-    state.execution.begin(event.epoch)
+    state.execution.begin(event.epoch, item.at, event.venues)
+    state.stops.begin(item.at, event.venues)
+    state.held = (*state.execution.holds(), *state.stops.holds())
     if not state.tally.started_at:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
     state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
     state.watch_denials()
     rejoin(state, item.at, out)
+    dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
 
 
 def _halt(state: State, item: Input, out: list[Effect]) -> None:
@@ -47,6 +54,27 @@ def _halt(state: State, item: Input, out: list[Effect]) -> None:
     rejoin(state, item.at, out)
     done = "halted" if known is None else "was halted already"
     _answer(out, item.at, "halt", True, f"{done}; `engine resume` clears it")
+
+
+def _flatten(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(FlattenCommand, item.event)
+    # Halted first: whatever was about to be opened must not be closed behind.
+    state.halts.setdefault(
+        "flatten", OperatorHalt("flatten", event.actor, event.reason or "everything is being closed", item.at)
+    )
+    rejoin(state, item.at, out)
+    held = state.look.positions()
+    dispatch(state, item.at, state.execution.flatten(item.at, state.look, event.reason or "engine flatten"), out)
+    what = ", ".join(f"{decimal_text(one.quantity)} {one.symbol}" for one in held) or "no position is open"
+    _answer(out, item.at, "flatten", True, f"halted; closing {what}" if held else f"halted; {what}")
+
+
+def _reconcile(state: State, item: Input, out: list[Effect]) -> None:
+    wishes = state.execution.reconcile_now(item.at)
+    dispatch(state, item.at, wishes, out)
+    venues = sorted({wish.venue for wish in wishes if isinstance(wish, AskVenue)})
+    text = f"asked {', '.join(venues)}" if venues else "there is no venue to ask: orders stay in this process"
+    _answer(out, item.at, "reconcile", True, text)
 
 
 def _resume(state: State, item: Input, out: list[Effect]) -> None:
@@ -150,6 +178,7 @@ def _answer(out: list[Effect], at: int, verb: str, accepted: bool, text: str) ->
 
 COMMANDS: dict[type, Handler] = {
     Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
-    SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag, Reload: _reload, ReloadRefused: _refuse_reload,
+    FlattenCommand: _flatten, ReconcileCommand: _reconcile, SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag,
+    Reload: _reload, ReloadRefused: _refuse_reload,
     StopCommand: _stop,
 }

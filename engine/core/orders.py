@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from engine.core.candidate import Candidate
 from engine.core.noted import told_proposal
 from engine.core.state import State
-from engine.model.effects import Effect, Notify, OrderRefused, PlaceOrder, PlanMade
+from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOrder
 from engine.model.history import MarkKind
-from engine.model.orders import Cancellation, Proposal
+from engine.model.orders import Cancellation, Closing, Proposal
 from engine.model.restraints import InForce
+from engine.model.wishes import Wish
 from engine.policy.join import OrderKey, Policy
 from engine.policy.review import Approved, Circumstances, Refused, Verdict, review
 from engine.ruleset.evaluate import RuleBook
-
-Wish = Proposal | Cancellation | PlanMade
 
 
 def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -> None:
@@ -25,12 +24,25 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
     sent is exposure for the one behind it.
     """
     for wish in wishes:
-        if isinstance(wish, PlanMade):
-            out.append(wish)
+        if isinstance(wish, Proposal):
+            _review_one(state, at, _routed(state, at, wish), out)
         elif isinstance(wish, Cancellation):
             out.extend(state.execution.plan(at, (), (wish,), state.policy.version))
+        elif isinstance(wish, Closing):
+            out.extend(state.execution.close(at, wish))
+        elif isinstance(wish, AskVenue):
+            out.append(state.execution.number(wish))
         else:
-            _review_one(state, at, wish, out)
+            state.tally.notifications += isinstance(wish, Notify)
+            out.append(wish)
+
+
+def _routed(state: State, at: int, proposal: Proposal) -> Proposal:
+    """Let the router choose how `proposal` is to be executed; whether it may be is decided behind."""
+    def granted(venue: str, symbol: str, intent: str) -> bool:
+        return state.book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)[0]
+
+    return state.router.route(at, proposal, state.look, granted)
 
 
 def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) -> None:
@@ -50,6 +62,8 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
     out.append(_refusal(at, verdict))
     state.breakout.on_refused(at, verdict.proposal, verdict.reason)
     state.execution.on_refused(at, verdict.proposal, verdict.reason)
+    state.router.on_refused(at, verdict.proposal, verdict.reason)
+    state.stops.on_refused(at, verdict.proposal, verdict.reason)
 
 
 def _compare_orders(state: State, candidate: Candidate, at: int, live: Approved | Refused) -> None:

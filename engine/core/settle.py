@@ -71,6 +71,14 @@ def fault(state: State, at: int, what: str, out: list[Effect]) -> None:
     rejoin(state, at, out)
 
 
+def rehold(state: State, at: int, out: list[Effect]) -> None:
+    """Join again where what is held whatever the rules say has changed: an account unknown, stops not to be had."""
+    held = (*state.execution.holds(), *state.stops.holds())
+    if held != state.held:
+        state.held = held
+        rejoin(state, at, out)
+
+
 def rejoin(state: State, at: int, out: list[Effect]) -> None:
     """Join everything in force again; cancel what the new policy no longer lets work."""
     _take_moves(state, out)

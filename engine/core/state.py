@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from engine.core.candidate import Candidate
 from engine.core.look import Look
 from engine.execution.desk import Execution
+from engine.execution.router import Router
 from engine.model.codec import Data
 from engine.model.events import RunMode
 from engine.model.flagbook import FlagBook
@@ -20,6 +21,7 @@ from engine.model.restraints import EVERYTHING, NONE, InForce, Level, Restraint
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
 from engine.risk.guardian import Guardian
+from engine.risk.stops import StopValidator
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
 from engine.signals.catalogue import Catalogue
@@ -104,10 +106,14 @@ class State:
     guardian: Guardian
     execution: Execution
     breakout: EventBreakout
+    stops: StopValidator
+    router: Router
     look: Look
     mode: RunMode = RunMode.DRY_RUN
     policy: Policy = field(default_factory=lambda: Policy((), 0))
     book_version: int = -1
+    held: tuple[InForce, ...] = ()
+    """What execution and the stop validator hold, as of the last join."""
     halts: dict[str, OperatorHalt] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """What laws the engine broke, and when first (ns), in the order of happening."""
@@ -131,7 +137,7 @@ class State:
     tally: Tally = field(default_factory=Tally)
 
     def standing(self) -> tuple[InForce, ...]:
-        """Return what holds whatever the rules say: the floor, halts, faults, the denylist."""
+        """Return what holds whatever the rules say: the floor, halts, faults, accounts in doubt, the denylist."""
         held: list[InForce] = []
         if self.floor != NONE:
             held.append(_by_itself("floor", self.floor, "floor", ends="edit conf/engine.yaml and restart"))
@@ -144,6 +150,7 @@ class State:
         if not self.ruling.rules.rules:
             paused = Restraint(level=Level.ENTRIES_PAUSED)
             held.append(_by_itself("engine.no_rules", paused, "floor", ends="the first good reload: mend rules/"))
+        held += self.held
         denied = frozenset(one.symbol for one in self.ruling.denylist if not 0 < one.until <= self.at)
         if denied:
             ends = "take the line out of conf/event_denylist.txt"

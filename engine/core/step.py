@@ -13,8 +13,18 @@ from typing import NamedTuple
 from engine.core.command import COMMANDS
 from engine.core.noted import note_flags, told_fill
 from engine.core.orders import converge, dispatch
-from engine.core.settle import rejoin, settle
+from engine.core.settle import rehold, rejoin, settle
 from engine.core.state import WARM_UP, State
+from engine.model.answers import (
+    AccountReported,
+    AccountStream,
+    IncomeReported,
+    OrderAbsent,
+    OrderFound,
+    ProbeAnswered,
+    QueryFailed,
+    TradesReported,
+)
 from engine.model.boundary import boundary_after
 from engine.model.effects import BoundaryCrossed, Effect
 from engine.model.events import (
@@ -36,7 +46,8 @@ from engine.model.samples import Derived
 _ORDER_EVENTS = frozenset(
     {
         OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, OrderTriggered, OrderFilled,
-        OrderWithheld, OrderUncertain,
+        OrderWithheld, OrderUncertain, OrderFound, OrderAbsent, AccountReported, TradesReported, IncomeReported,
+        ProbeAnswered, QueryFailed, AccountStream,
     }
 )
 
@@ -88,11 +99,21 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
     if state.guardian.interested(event):
         derived += state.guardian.on_event(item, state.look)
+    if is_order:
+        derived += state.stops.on_event(item, state.look, state.execution)
+    routing = is_order or state.router.interested(event)
+    if routing:
+        derived += state.router.on_event(item, state.look, state.execution)
     settle(state, at, derived, out)
+    if is_order:
+        rehold(state, at, out)
     if is_order or state.breakout.interested(event):
         dispatch(state, at, state.breakout.on_event(item, state.look, state.execution), out)
     if is_order:
         dispatch(state, at, state.execution.after_event(at, state.look), out)
+        dispatch(state, at, state.stops.after_event(at, state.look, state.execution), out)
+    if routing:
+        dispatch(state, at, state.router.after_event(at, state.look, state.execution), out)
     converge(state, at, out)
 
 
@@ -111,6 +132,7 @@ def _next_due(state: State) -> int | None:
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
         state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(), state.denials_end_at,
+        state.stops.next_due(), state.router.next_due(),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
@@ -149,9 +171,13 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     if state.candidate is not None:
         state.candidate.book.fire(at)
     derived = list(state.guardian.on_timer(at, state.look))
+    derived += state.stops.on_timer(at, state.look, state.execution)
     settle(state, at, derived, out)
+    rehold(state, at, out)
     dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
-    state.execution.on_timer(at)
+    dispatch(state, at, state.execution.due(at, state.look), out)
+    dispatch(state, at, state.stops.due(at, state.look, state.execution), out)
+    dispatch(state, at, state.router.due(at, state.look, state.execution), out)
     converge(state, at, out)
 
 

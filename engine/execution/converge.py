@@ -19,7 +19,7 @@ from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.ledger import OrderRecord, OrdersView
-from engine.model.orders import Cancellation, Exposure, Intent, OrderKind, Proposal, Side
+from engine.model.orders import Cancellation, Closing, Exposure, Intent, OrderKind, Proposal, Side
 from engine.model.restraints import Scope
 from engine.model.time import SECOND
 from engine.model.view import View
@@ -106,6 +106,19 @@ class Targets:
         target = Target(name=episode.name, venue=key[0], symbol=key[1], quantity=quantity, opened_at=at)
         self._targets.setdefault(key, []).append(target)
         return [opened]
+
+    def close(self, at: int, wish: Closing) -> list[TargetOpened]:
+        """Open a target for `wish` unless one of its name is open."""
+        known = self._targets.setdefault((wish.venue, wish.symbol), [])
+        if any(target.name == wish.name for target in known):
+            return []
+        known.append(Target(
+            name=wish.name, venue=wish.venue, symbol=wish.symbol, quantity=wish.quantity, opened_at=at
+        ))
+        return [TargetOpened(
+            at=at, name=wish.name, kind="close", venue=wish.venue, symbol=wish.symbol, quantity=wish.quantity,
+            dry_run=False,
+        )]
 
     def converge(self, at: int, view: View, orders: Orders) -> list[Proposal | Cancellation | PlanMade]:
         """Return what is to be proposed now; nothing while an order is under way or a retry not due."""

@@ -19,7 +19,7 @@ from engine.execution.plan import already_served, cancel_of, order_of, record_of
 from engine.execution.positions import Positions
 from engine.execution.slippage import fill_samples
 from engine.model.codec import Data, decimal_text, plain
-from engine.model.effects import CancelOrder, Notify, PlaceOrder, PlanMade, TargetOpened
+from engine.model.effects import AskVenue, CancelOrder, Notify, PlaceOrder, PlanMade, TargetOpened
 from engine.model.events import (
     CancelRejected,
     Input,
@@ -34,10 +34,12 @@ from engine.model.events import (
 from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.ledger import OrderRecord
-from engine.model.orders import ENTRY_INTENTS, Cancellation, Exposure, Intent, OrderState, Proposal, Side
-from engine.model.restraints import Level
+from engine.model.orders import ENTRY_INTENTS, Cancellation, Closing, Exposure, Intent, OrderState, Proposal, Side
+from engine.model.restraints import InForce, Level
 from engine.model.samples import Derived
+from engine.model.terms import ExecutionTerms
 from engine.model.view import View
+from engine.model.wishes import Wish
 from engine.policy.review import Approved
 from engine.ruleset.latches import Episode
 
@@ -53,20 +55,51 @@ _CAME_TO_NOTHING = frozenset({OrderState.REJECTED, OrderState.WITHHELD})
 _CANCELLED_BY_LEVEL = ENTRY_INTENTS | {Intent.HEDGE}
 
 
+DEFAULTS = ExecutionTerms()
+
+
 class Execution:
     """Orders, positions and targets of one account; an `OrdersView` for strategies."""
 
-    def __init__(self) -> None:
+    def __init__(self, terms: ExecutionTerms = DEFAULTS) -> None:
+        self._terms = terms
         self._ids = ClientIds()
         self._ledger = Ledger()
         self._positions = Positions()
         self._targets = Targets()
+        self._asks = 0
         self._news: list[str] = []
         """Client ids that the last event moved, for `after_event`."""
 
-    def begin(self, epoch: str) -> None:
-        """A run begins: client ids carry `epoch` from now on. ValueError if it is no legal part of an id."""
+    def begin(self, epoch: str, at: int, venues: Sequence[str]) -> None:
+        """A run begins, or goes on in a new process, whose client ids carry `epoch`; `venues` take real orders.
+
+        ValueError if the epoch is no legal part of an id.
+        """
         self._ids.begin(epoch)
+
+    def holds(self) -> tuple[InForce, ...]:
+        """Return what is restrained because an account is not known to be as we count it."""
+        return ()
+
+    def number(self, ask: AskVenue) -> AskVenue:
+        """Return `ask` with the next number, where it has none."""
+        if ask.ask:
+            return ask
+        self._asks += 1
+        return replace(ask, ask=self._asks)
+
+    def reconcile_now(self, at: int) -> list[Wish]:
+        """Return the questions that tell how every venue's account stands."""
+        return []
+
+    def flatten(self, at: int, view: View, why: str) -> list[Wish]:
+        """Begin to close every position; the stops go when all is known to be flat."""
+        return []
+
+    def close(self, at: int, wish: Closing) -> list[TargetOpened]:
+        """Open the target that `wish` asks for, once for its name."""
+        return self._targets.close(at, wish)
 
     # What there is.
 
@@ -77,6 +110,10 @@ class Execution:
     def latest(self, proposer: str, purpose: str) -> OrderRecord | None:
         """Return the last order planned for `purpose`, or None."""
         return self._ledger.latest(proposer, purpose)
+
+    def attempts(self, proposer: str, purpose: str) -> tuple[OrderRecord, ...]:
+        """Return every order planned for `purpose` that is still remembered, oldest first."""
+        return self._ledger.attempts(proposer, purpose)
 
     def live(self, venue: str, symbol: str) -> tuple[OrderRecord, ...]:
         """Return the orders to which something may still happen, oldest first."""
@@ -118,6 +155,8 @@ class Execution:
         """Take what a venue said of an order; return the samples of a fill that was not known yet."""
         if isinstance(item.event, OrderFilled):
             return self._on_fill(item.event, item.at, view.account)
+        if type(item.event) not in _SIGNS:
+            return []
         event = cast(Told, item.event)
         record = self._ledger.order(event.client_id)
         if record is not None:
@@ -130,9 +169,10 @@ class Execution:
         if not self._positions.book(account if record is None else record.account, fill) or record is None:
             return []
         filled = record.filled + fill.quantity
-        whole = filled >= record.quantity if record.quantity is not None else event.remaining <= 0
+        nothing_left = event.remaining is not None and event.remaining <= 0
+        whole = filled >= record.quantity if record.quantity is not None else nothing_left
         # The venue may clip what reduces; what is left of such an order is nothing, not exposure.
-        whole = whole or (record.reduces and event.remaining <= 0)
+        whole = whole or (record.reduces and nothing_left)
         counted = replace(
             record, filled=plain(filled), cost=plain(record.cost + fill.price * fill.quantity),
             unseen=plain(max(record.unseen - fill.quantity, Decimal(0))),
@@ -162,9 +202,9 @@ class Execution:
         self._news.append(record.client_id)
         return record
 
-    def after_event(self, at: int, view: View) -> list[Proposal | Cancellation | PlanMade]:
+    def after_event(self, at: int, view: View) -> list[Wish]:
         """Return what the last event makes necessary: old orders that were replaced, late ones that must go."""
-        wishes: list[Proposal | Cancellation | PlanMade] = []
+        wishes: list[Wish] = []
         for client_id in self._news:
             record = self._ledger.order(client_id)
             if record is not None:
@@ -267,20 +307,22 @@ class Execution:
         """Return when an order toward a target is to be tried again (ns), or None."""
         return self._targets.next_due()
 
-    def on_timer(self, at: int) -> None:
-        """Let what is due by `at` be tried again; `converge` does it."""
+    def due(self, at: int, view: View) -> list[Wish]:
+        """Return what is due at `at`; what leads toward a target is for `converge`."""
         self._targets.on_timer(at)
+        return []
 
     def dump(self) -> Data:
         """Return everything as JSON data."""
         return {
             "epoch": self._ids.epoch, "issued": self._ids.issued, "orders": self._ledger.dump(),
-            "fills": self._positions.dump(), "targets": self._targets.dump(), "news": list(self._news),
+            "asks": self._asks, "fills": self._positions.dump(), "targets": self._targets.dump(), "news": list(self._news),
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` wrote."""
         self._ids.epoch, self._ids.issued = data["epoch"], data["issued"]
+        self._asks = data["asks"]
         self._ledger.load(data["orders"])
         self._positions.load(data["fills"])
         self._targets.load(data["targets"])

@@ -29,51 +29,64 @@ class Sign(StrEnum):
     WITHHELD = "withheld"
     UNCERTAIN = "uncertain"
     CANCEL_ASKED = "cancel_asked"
+    ABSENT = "absent"
+    """Both books, the trades and the position have proven that there is no such order."""
 
 
 _INTENDED, _SENT, _OPEN, _PARTLY, _CANCELLING, _UNKNOWN = (
     OrderState.INTENDED, OrderState.SENT, OrderState.OPEN, OrderState.PARTLY_FILLED, OrderState.CANCELLING,
     OrderState.UNKNOWN,
 )
-_FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD = (
+_FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED = (
     OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.WITHHELD,
+    OrderState.ABANDONED,
 )
 
 _COLUMNS = (
     _INTENDED, _SENT, _OPEN, _PARTLY, _CANCELLING, _UNKNOWN, _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD,
+    _ABANDONED,
 )
 _ROWS: dict[Sign, tuple[OrderState, ...]] = {
     # An acceptance after the end is merely late; after a rejection it contradicts, and someone must look.
     Sign.ACCEPTED: (
-        _OPEN, _OPEN, _OPEN, _PARTLY, _CANCELLING, _OPEN, _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN),
+        _OPEN, _OPEN, _OPEN, _PARTLY, _CANCELLING, _OPEN,
+        _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN, _UNKNOWN),
     # A conditional order may be rejected long after it was accepted: when it triggers.
     Sign.REJECTED: (
         _REJECTED, _REJECTED, _REJECTED, _CANCELLED, _REJECTED, _REJECTED,
-        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     Sign.CANCELLED: (
         _CANCELLED, _CANCELLED, _CANCELLED, _CANCELLED, _CANCELLED, _CANCELLED,
-        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     Sign.EXPIRED: (
         _EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED, _EXPIRED,
-        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     # "Unknown order" on a cancel may mean filled, gone, or not there yet: nothing may be assumed.
     Sign.CANCEL_REJECTED: (
-        _INTENDED, _SENT, _OPEN, _PARTLY, _UNKNOWN, _UNKNOWN, _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _INTENDED, _SENT, _OPEN, _PARTLY, _UNKNOWN, _UNKNOWN,
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     Sign.TRIGGERED: (
-        _OPEN, _OPEN, _OPEN, _PARTLY, _CANCELLING, _OPEN, _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN),
+        _OPEN, _OPEN, _OPEN, _PARTLY, _CANCELLING, _OPEN,
+        _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN, _UNKNOWN),
     Sign.FILLED_IN_PART: (
-        _PARTLY, _PARTLY, _PARTLY, _PARTLY, _CANCELLING, _PARTLY, _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN),
-    Sign.FILLED_WHOLE: (_FILLED,) * 11,
+        _PARTLY, _PARTLY, _PARTLY, _PARTLY, _CANCELLING, _PARTLY,
+        _FILLED, _CANCELLED, _UNKNOWN, _EXPIRED, _UNKNOWN, _UNKNOWN),
+    Sign.FILLED_WHOLE: (_FILLED,) * 12,
     # An order that is known to be at the venue was not withheld, whatever perform believes.
     Sign.WITHHELD: (
         _WITHHELD, _WITHHELD, _OPEN, _PARTLY, _WITHHELD, _WITHHELD,
-        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     # A lost answer to an order that was already seen at the venue changes nothing.
     Sign.UNCERTAIN: (
-        _UNKNOWN, _UNKNOWN, _OPEN, _PARTLY, _UNKNOWN, _UNKNOWN, _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _UNKNOWN, _UNKNOWN, _OPEN, _PARTLY, _UNKNOWN, _UNKNOWN,
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
     Sign.CANCEL_ASKED: (
         _CANCELLING, _CANCELLING, _CANCELLING, _CANCELLING, _CANCELLING, _UNKNOWN,
-        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD),
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
+    # Given only after both books, the trades and the position were asked: see `doubts`.
+    Sign.ABSENT: (
+        _ABANDONED, _ABANDONED, _ABANDONED, _ABANDONED, _ABANDONED, _ABANDONED,
+        _FILLED, _CANCELLED, _REJECTED, _EXPIRED, _WITHHELD, _ABANDONED),
 }
 
 TABLE: dict[tuple[OrderState, Sign], OrderState] = {
@@ -81,7 +94,7 @@ TABLE: dict[tuple[OrderState, Sign], OrderState] = {
 }
 """(state, sign) -> state, for every pair there is."""
 
-_FILLED_BUT_ENDED = frozenset({OrderState.REJECTED, OrderState.WITHHELD})
+_FILLED_BUT_ENDED = frozenset({OrderState.REJECTED, OrderState.WITHHELD, OrderState.ABANDONED})
 
 
 def state_after(record: OrderRecord, sign: Sign) -> OrderState:

@@ -18,7 +18,7 @@ def order_of(proposal: Proposal, *, at: int, client_id: str, policy_version: int
         limit_price=proposal.limit_price, trigger_price=proposal.trigger_price,
         reference_price=proposal.reference_price, reduce_only=proposal.reduce_only,
         close_position=proposal.close_position, post_only=proposal.post_only, purpose=proposal.purpose,
-        policy_version=policy_version,
+        policy_version=policy_version, immediate=proposal.immediate,
     )
 
 
@@ -30,7 +30,8 @@ def record_of(proposal: Proposal, *, at: int, client_id: str, number: int) -> Or
         kind=proposal.kind, intent=proposal.intent, quantity=_plain(proposal.quantity),
         limit_price=_plain(proposal.limit_price), trigger_price=_plain(proposal.trigger_price),
         reduce_only=proposal.reduce_only, close_position=proposal.close_position, replaces=proposal.replaces,
-        sent_at=at, moved_at=at,
+        sent_at=at, moved_at=at, reference_price=plain(proposal.reference_price), post_only=proposal.post_only,
+        immediate=proposal.immediate,
     )
 
 

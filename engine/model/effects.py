@@ -302,7 +302,8 @@ class InternalFault:
 
 
 Effect = (
-    PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
+    PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed
+    | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
     | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
     | RulingChanged | ReloadFailed | InternalFault
 )

@@ -27,4 +27,4 @@ class LiveFeed(Protocol):
         """Which producers of the catalogue it stands for: `feed.market`, `feed.oracle`, `feed.announcements`."""
 
     async def run(self) -> None:
-        """Tell until cancelled. Reconnects by itself, each time later up to half a minute; raises on no network fault."""
+        """Tell until cancelled. Reconnects by itself, each time later up to half a minute; no network fault ends it."""

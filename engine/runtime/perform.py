@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.core.state import State
-from engine.model.effects import CancelOrder, Effect, Notify, PlaceOrder
+from engine.model.effects import AskVenue, CancelOrder, Effect, Notify, PlaceOrder
 from engine.model.events import OrderWithheld
 from engine.model.orders import ENTRY_INTENTS, Intent
 from engine.model.restraints import Level
@@ -39,6 +39,9 @@ class Performer:
         elif kind is CancelOrder:
             assert isinstance(effect, CancelOrder)
             self._venue.cancel(effect, at)
+        elif kind is AskVenue:
+            assert isinstance(effect, AskVenue)
+            self._venue.ask(effect, at)
         elif kind is Notify:
             assert isinstance(effect, Notify)
             self._notifier.notify(effect)

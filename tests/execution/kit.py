@@ -54,7 +54,7 @@ class Desk:
     def __init__(self, epoch: str = "t1") -> None:
         self.execution = Execution()
         if epoch:
-            self.execution.begin(epoch)
+            self.execution.begin(epoch, 0, ())
         self.at = T0
         self.account = "main"
         self.flags: Mapping[str, FlagValue] = {}
@@ -76,6 +76,9 @@ class Desk:
 
     def position(self, venue: str, symbol: str) -> Position:
         return self.execution.position(self.account, venue, symbol)
+
+    def positions(self) -> tuple[Position, ...]:
+        return tuple(one for one in self.execution.positions() if one.quantity != 0)
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         return self.level_now

@@ -46,7 +46,7 @@ def go_on(desk: Desk) -> list[PlaceOrder]:
     """Let the execution converge once; return what left, after review."""
     due = desk.execution.next_due()
     if due is not None and due <= desk.at:
-        desk.execution.on_timer(desk.at)
+        desk.execution.due(desk.at, desk)
     sent: list[PlaceOrder] = []
     for wish in desk.execution.converge(desk.at, desk):
         if not isinstance(wish, Proposal):

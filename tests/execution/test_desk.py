@@ -39,7 +39,7 @@ def test_client_ids_carry_the_epoch_and_never_come_back() -> None:
     desk = Desk()
     first = desk.place(ENTRY)
     desk.cut()
-    desk.execution.begin("t2")
+    desk.execution.begin("t2", 0, ())
     second = desk.place(replace(ENTRY, purpose="other"))
     assert (first.client_id, second.client_id) == ("rb-t1-1", "rb-t2-2")
 
@@ -48,7 +48,7 @@ def test_client_ids_carry_the_epoch_and_never_come_back() -> None:
 def test_an_epoch_that_makes_an_illegal_id_is_refused(epoch: str) -> None:
     """36 characters are all a venue takes."""
     with pytest.raises(ValueError, match="epoch"):
-        Desk().execution.begin(epoch)
+        Desk().execution.begin(epoch, 0, ())
 
 
 def test_nothing_is_planned_before_the_first_epoch() -> None:

@@ -14,7 +14,7 @@ from engine.model.orders import Intent, OrderKind, OrderState, Side
 EVERY = list(product(OrderState, Sign))
 LIVE = [state for state in OrderState if not state.final]
 PROOF_OF_PRESENCE = (Sign.ACCEPTED, Sign.TRIGGERED, Sign.FILLED_IN_PART, Sign.FILLED_WHOLE)
-PROOF_OF_END = (Sign.REJECTED, Sign.CANCELLED, Sign.EXPIRED, Sign.FILLED_WHOLE)
+PROOF_OF_END = (Sign.REJECTED, Sign.CANCELLED, Sign.EXPIRED, Sign.FILLED_WHOLE, Sign.ABSENT)
 
 
 def record(state: OrderState = OrderState.SENT, filled: str = "0") -> OrderRecord:
@@ -45,7 +45,7 @@ def test_a_sign_that_comes_twice_changes_nothing_more(state: OrderState, sign: S
 def test_what_ended_stays_ended_unless_the_venue_contradicts(state: OrderState, sign: Sign) -> None:
     """A late acceptance is late; one after a rejection means that somebody is wrong, and that counts as exposure."""
     after = TABLE[state, sign]
-    contradicted = state in (OrderState.REJECTED, OrderState.WITHHELD) and sign in PROOF_OF_PRESENCE
+    contradicted = state in (OrderState.REJECTED, OrderState.WITHHELD, OrderState.ABANDONED) and sign in PROOF_OF_PRESENCE
     if sign is Sign.FILLED_WHOLE:
         assert after is OrderState.FILLED
     elif contradicted:

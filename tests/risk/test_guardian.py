@@ -32,7 +32,7 @@ class Account:
     at: int = T0
     account: str = "main"
     flags: Mapping[str, FlagValue] = field(default_factory=lambda: {"ACCOUNT_EQUITY_USD": 10_000.0})
-    positions: dict[str, Position] = field(default_factory=dict)
+    held: dict[str, Position] = field(default_factory=dict)
     quotes: dict[str, Quote] = field(default_factory=dict)
     trades: int = 0
 
@@ -46,7 +46,10 @@ class Account:
         return None
 
     def position(self, venue: str, symbol: str) -> Position:
-        return self.positions.get(symbol, Position(account="main", venue=venue, symbol=symbol))
+        return self.held.get(symbol, Position(account="main", venue=venue, symbol=symbol))
+
+    def positions(self) -> tuple[Position, ...]:
+        return tuple(one for one in self.held.values() if one.quantity != 0)
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         return Level.NORMAL
@@ -66,7 +69,7 @@ class Account:
             fee=Decimal(fee), liquidity=Liquidity.TAKER, reference_price=Decimal(price), intent=Intent.ENTRY,
             venue_at=self.at, sent_at=self.at,
         )
-        self.positions[symbol] = self.position("paper", symbol).after(fill)
+        self.held[symbol] = self.position("paper", symbol).after(fill)
         return OrderFilled(fill=fill, remaining=Decimal(0))
 
 

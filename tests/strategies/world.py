@@ -14,7 +14,7 @@ from engine.exchange.faults import NO_FAULTS, FaultPlan
 from engine.exchange.settings import ExchangeSettings, Span
 from engine.execution.desk import Execution
 from engine.model.codec import Data, canonical, encode
-from engine.model.effects import CancelOrder, Effect, OrderRefused, PlaceOrder, PlanMade
+from engine.model.effects import AskVenue, CancelOrder, Effect, OrderRefused, PlaceOrder, PlanMade
 from engine.model.events import (
     Event,
     Input,
@@ -28,11 +28,12 @@ from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Announcement, DepthSnapshot, Levels, MarketEvent, Quote
-from engine.model.orders import Cancellation, OrderKind, Proposal
+from engine.model.orders import Cancellation, Closing, OrderKind, Proposal
 from engine.model.restraints import EVERYTHING, InForce, Level, Restraint
 from engine.model.samples import Derived
 from engine.model.time import MS, SECOND, parse_instant
 from engine.model.truth import Truth
+from engine.model.wishes import Wish
 from engine.policy.join import Policy
 from engine.policy.review import Approved, Circumstances, Verdict, review
 from engine.risk.guardian import Guardian
@@ -55,7 +56,6 @@ STEADY = ExchangeSettings(
     order_travel=Span(low=20 * MS, high=20 * MS), answer_travel=Span(low=10 * MS, high=10 * MS),
     trigger_travel=Span(low=5 * MS, high=5 * MS), uncertain_after=2 * SECOND, leverage=Decimal(20),
 )
-Wish = Proposal | Cancellation | PlanMade
 
 
 class World:
@@ -68,7 +68,7 @@ class World:
         self.size = 1000.0
         self.exchange = SimulatedExchange(STEADY, faults)
         self.execution, self.breakout, self.guardian = Execution(), EventBreakout(), Guardian()
-        self.execution.begin("t1")
+        self.execution.begin("t1", 0, ())
         self.policy = Policy((), 1)
         self.refuses: Callable[[Proposal], bool] = lambda proposal: False
         self.withholds: Callable[[PlaceOrder], bool] = lambda order: False
@@ -95,6 +95,9 @@ class World:
 
     def position(self, venue: str, symbol: str) -> Position:
         return self.execution.position(self.account, venue, symbol)
+
+    def positions(self) -> tuple[Position, ...]:
+        return tuple(one for one in self.execution.positions() if one.quantity != 0)
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         return self.policy.restraint((self.account, venue, symbol, intent)).level
@@ -181,19 +184,23 @@ class World:
                 return
             self.derived += self.guardian.on_timer(self.at, self)
             self.dispatch(self.breakout.on_timer(self.at, self, self.execution))
-            self.execution.on_timer(self.at)
+            self.dispatch(self.execution.due(self.at, self))
             if self.execution.has_targets():
                 self.dispatch(self.execution.converge(self.at, self))
         raise AssertionError(f"timers due at {self._next_due()} never end at {self.at}")
 
     def dispatch(self, wishes: Iterable[Wish]) -> None:
         for wish in wishes:
-            if isinstance(wish, PlanMade):
-                self.effects.append(wish)
+            if isinstance(wish, Proposal):
+                self._review(wish)
             elif isinstance(wish, Cancellation):
                 self._perform(self.execution.plan(self.at, (), (wish,), self.policy.version))
+            elif isinstance(wish, Closing):
+                self.effects += self.execution.close(self.at, wish)
+            elif isinstance(wish, AskVenue):
+                self._perform([self.execution.number(wish)])
             else:
-                self._review(wish)
+                self.effects.append(wish)
 
     def _review(self, proposal: Proposal) -> None:
         self.asked.append(proposal)
