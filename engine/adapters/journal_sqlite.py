@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine.adapters.journal_sqlite_format import (
     APPLICATION_ID,
+    MARKET,
     SCHEMA,
     SCHEMA_VERSION,
     not_ours,
@@ -73,6 +74,10 @@ class SqliteJournal(SqliteReader):
         self._index("input", seq, event)
         self._must_survive = True
 
+    def append_market(self, seq: int, at: int, event: Event) -> None:
+        """Add a market event; it shares the fate of whatever is committed next."""
+        self._add("insert into market values (?, ?, ?)", seq, at, encode(event))
+
     def append_effect(  # noqa: PLR0913 -- the columns of one row
         self, n: int, seq: int, at: int, effect: Effect, raw: bytes, digest: bytes
     ) -> None:
@@ -105,6 +110,7 @@ class SqliteJournal(SqliteReader):
             "delete from checkpoints where seq not in (select seq from checkpoints order by seq desc limit ?)",
             KEPT_CHECKPOINTS,
         )
+        self._add("delete from market where seq <= (select min(seq) from checkpoints)")
         self.commit(durable=True)
 
     def commit(self, *, durable: bool = False) -> None:
@@ -184,6 +190,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
         )
     if not tables:
         _make_tables(path, connection)
+    connection.execute(MARKET)
 
 
 def _make_tables(path: Path, connection: sqlite3.Connection) -> None:

@@ -33,6 +33,11 @@ create table checkpoints (
 create table status (only integer primary key check (only = 1), at integer not null, json blob not null);
 """
 
+MARKET = """
+create table if not exists market (seq integer primary key, at integer not null, payload blob not null)
+"""
+"""Market events of a live run behind the oldest checkpoint kept: what a recovery runs through again."""
+
 _RESUME = "then start again, with --resume if the run had begun"
 _DAMAGED = "move the state directory away and start with a fresh one; the venue is the truth about open orders"
 

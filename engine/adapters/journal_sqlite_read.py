@@ -70,10 +70,19 @@ class SqliteReader:
         )
         assert row is not None
         input_seq, effect_n, effect_seq, checkpoint_seq, *ats, digest = row
+        market = self._last_market()
+        ats.append(market[1])
         return Tail(
-            input_seq=input_seq, effect_n=effect_n, seq=max(input_seq, effect_seq or 0, checkpoint_seq or 0),
+            input_seq=input_seq, effect_n=effect_n, seq=max(input_seq, effect_seq or 0, checkpoint_seq or 0, market[0]),
             at=max(at or 0 for at in ats), digest=bytes(digest) if digest is not None else GENESIS,
         )
+
+    def _last_market(self) -> tuple[int, int]:
+        """Return (seq, at) of the last market event kept, zeros for none."""
+        if self._one("select 1 from sqlite_master where name = 'market'") is None:
+            return 0, 0
+        row = self._one("select seq, at from market order by seq desc limit 1")
+        return (0, 0) if row is None else (row[0], row[1])
 
     def input_at(self, seq: int) -> bytes | None:
         """Return the payload of input `seq`, or None."""
@@ -90,6 +99,15 @@ class SqliteReader:
     def inputs_after(self, seq: int) -> Iterator[JournalledInput]:
         """Yield the inputs behind `seq`, in order."""
         for row in self._paged(f"{_INPUT} where seq > ? order by seq limit {PAGE}", seq):
+            yield JournalledInput(*row)
+
+    def all_after(self, seq: int) -> Iterator[JournalledInput]:
+        """Yield inputs and market events behind `seq`, in order."""
+        if self._one("select 1 from sqlite_master where name = 'market'") is None:
+            yield from self.inputs_after(seq)
+            return
+        both = f"select * from ({_INPUT} union all select seq, at, payload from market)"
+        for row in self._paged(f"{both} where seq > ? order by seq limit {PAGE}", seq):
             yield JournalledInput(*row)
 
     def effects_after(self, n: int) -> Iterator[JournalledEffect]:

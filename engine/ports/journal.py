@@ -109,6 +109,9 @@ class JournalReader(Protocol):
     def inputs_after(self, seq: int) -> Iterator[JournalledInput]:
         """Yield the inputs behind `seq`, in order."""
 
+    def all_after(self, seq: int) -> Iterator[JournalledInput]:
+        """Yield the inputs behind `seq` and the market events among them that were kept, in order."""
+
     def effects_after(self, n: int) -> Iterator[JournalledEffect]:
         """Yield the effects behind `n`, in order."""
 
@@ -139,6 +142,9 @@ class Journal(JournalReader, Protocol):
 
     def append_input(self, seq: int, at: int, event: Event) -> None:
         """Add an input. It must survive, so the next commit is durable whatever it is asked for."""
+
+    def append_market(self, seq: int, at: int, event: Event) -> None:
+        """Add a market event of a live run, kept until no checkpoint needs it. It waits for the next commit."""
 
     def append_effect(  # noqa: PLR0913 -- the columns of one row
         self, n: int, seq: int, at: int, effect: Effect, raw: bytes, digest: bytes

@@ -62,6 +62,10 @@ class Record:
             return
         self._journal.append_input(seq, at, event)
 
+    def market(self, seq: int, at: int, event: Event) -> None:
+        """Keep a market event of a live run, so that a recovery can take it again."""
+        self._journal.append_market(seq, at, event)
+
     def effects(self, seq: int, at: int, effects: Sequence[Effect]) -> None:
         """Chain and journal `effects`; on return what must survive is on disk."""
         durable = False
