@@ -8,7 +8,7 @@ from engine.exchange.exchange import SimulatedExchange
 from engine.exchange.faults import NO_FAULTS, FaultPlan
 from engine.exchange.settings import ExchangeSettings
 from engine.model.codec import Data
-from engine.model.effects import CancelOrder, PlaceOrder
+from engine.model.effects import AskVenue, CancelOrder, PlaceOrder
 from engine.model.events import VenueEvent
 from engine.model.fills import Position
 from engine.model.instruments import Instrument
@@ -35,6 +35,10 @@ class PaperVenue:
         """Ask for an order back."""
         self._exchange.cancel(order, at)
 
+    def ask(self, ask: AskVenue, at: int) -> None:
+        """Ask how something stands."""
+        self._exchange.ask(ask, at)
+
     def next_due(self) -> int | None:
         """Return when something next happens here (ns)."""
         return self._exchange.next_due()
@@ -45,16 +49,7 @@ class PaperVenue:
 
     def open_orders(self) -> tuple[OrderReport, ...]:
         """Return what is open, conditional orders included."""
-        return tuple(
-            OrderReport(
-                client_id=working.order.client_id, venue_order_id=working.venue_order_id, venue=working.order.venue,
-                symbol=working.order.symbol, side=working.order.side, kind=working.order.kind,
-                remaining=None if working.order.quantity is None else working.remaining,
-                limit_price=working.order.limit_price, trigger_price=working.order.trigger_price,
-                reduce_only=working.order.reduce_only, conditional=working.conditional,
-            )
-            for working in self._exchange.open_orders()
-        )
+        return tuple(working.report() for working in self._exchange.open_orders())
 
     def positions(self) -> tuple[Position, ...]:
         """Return every position that is not flat."""

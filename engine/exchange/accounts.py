@@ -31,6 +31,8 @@ class Account:
     def __init__(self, name: str, balances: Iterable[tuple[str, Decimal]], *, leverage: Decimal) -> None:
         self.name = name
         self._leverage = leverage
+        self._leverages: dict[tuple[str, str], Decimal] = {}
+        """Where a symbol has been given another leverage than the account's."""
         self.balances: dict[str, Decimal] = dict(balances)
         self._positions: dict[tuple[str, str], Position] = {}
         self._margins: dict[tuple[str, str], tuple[str, Decimal]] = {}
@@ -58,8 +60,25 @@ class Account:
             self._add(instrument.quote, (after.realized - before.realized) * instrument.contract_size - fill.fee)
             notional = abs(after.quantity) * after.average_price * instrument.contract_size
             # On a fixed grid sums of margins are exact, so that no order of adding them matters.
-            self._margins[key] = (instrument.quote, (notional / self._leverage).quantize(_FINEST, ROUND_CEILING))
+            margin = (notional / self.leverage(*key)).quantize(_FINEST, ROUND_CEILING)
+            self._margins[key] = (instrument.quote, margin)
         return after
+
+    def leverage(self, venue: str, symbol: str) -> Decimal:
+        """Return the notional that a unit of margin carries on this symbol."""
+        return self._leverages.get((venue, symbol), self._leverage)
+
+    def set_leverage(self, venue: str, symbol: str, leverage: Decimal) -> None:
+        """Let a unit of margin carry `leverage` on this symbol; what is open binds its new margin at once."""
+        key, before = (venue, symbol), self.leverage(venue, symbol)
+        self._leverages[key] = leverage
+        if key in self._margins:
+            asset, bound = self._margins[key]
+            self._margins[key] = (asset, (bound * before / leverage).quantize(_FINEST, ROUND_CEILING))
+
+    def pay(self, asset: str, amount: Decimal) -> None:
+        """Move the balance of `asset` by `amount`, received where positive: funding, not a trade."""
+        self._add(asset, amount)
 
     def _add(self, asset: str, amount: Decimal) -> None:
         self.balances[asset] = self.balances.get(asset, _ZERO) + amount
@@ -75,9 +94,10 @@ class Account:
             if signed < 0:
                 return self.balances.get(instrument.base, _ZERO) >= -signed
             return self.balances.get(instrument.quote, _ZERO) >= signed * price * instrument.contract_size
-        held = self.position(instrument.venue, instrument.symbol).quantity
+        key = (instrument.venue, instrument.symbol)
+        held = self.position(*key).quantity
         adds = abs(held + signed) - abs(held)
-        return adds <= 0 or adds * price * instrument.contract_size / self._leverage <= self.free(instrument.quote)
+        return adds <= 0 or adds * price * instrument.contract_size / self.leverage(*key) <= self.free(instrument.quote)
 
     def report(self, asset: str, at: int) -> BalanceReported:
         """Return what a venue would tell about `asset` at `at`, rounded down to 1e-8."""
@@ -92,6 +112,7 @@ class Account:
         return {
             "balances": {asset: decimal_text(amount) for asset, amount in sorted(self.balances.items())},
             "positions": [to_data(position) for position in self.positions()],
+            "leverages": [[*key, decimal_text(leverage)] for key, leverage in sorted(self._leverages.items())],
             "margins": [[*key, asset, decimal_text(amount)] for key, (asset, amount) in sorted(self._margins.items())],
         }
 
@@ -100,6 +121,7 @@ class Account:
         self.balances = {asset: Decimal(amount) for asset, amount in data["balances"].items()}
         held: list[Position] = [from_data(Position, item) for item in data["positions"]]
         self._positions = {(position.venue, position.symbol): position for position in held}
+        self._leverages = {(venue, symbol): Decimal(text) for venue, symbol, text in data["leverages"]}
         self._margins = {
             (venue, symbol): (asset, Decimal(amount)) for venue, symbol, asset, amount in data["margins"]
         }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from engine.model.codec import Data, from_data, to_data
-from engine.model.effects import CancelOrder, PlaceOrder
+from engine.model.effects import AskVenue, CancelOrder, PlaceOrder
 from engine.model.events import VenueEvent
 
 
@@ -20,6 +20,7 @@ class OrderArrives:
 
     order: PlaceOrder
     sent_at: int
+    on_mark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,22 @@ class CancelArrives:
     """A wish to cancel meets the book now."""
 
     order: CancelOrder
+
+
+@dataclass(frozen=True, slots=True)
+class AskArrives:
+    """A question that was sent at `sent_at` (ns) is answered from what holds now."""
+
+    ask: AskVenue
+    sent_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundingDue:
+    """Who holds a position now pays or receives the funding of one perpetual."""
+
+    venue: str
+    symbol: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +60,9 @@ class AnswerArrives:
     event: VenueEvent
 
 
-Entry = OrderArrives | CancelArrives | TriggeredArrives | AnswerArrives
+Entry = OrderArrives | CancelArrives | AskArrives | FundingDue | TriggeredArrives | AnswerArrives
 _ENTRIES: dict[str, type[Entry]] = {
-    kind.__name__: kind for kind in (OrderArrives, CancelArrives, TriggeredArrives)
+    kind.__name__: kind for kind in (OrderArrives, CancelArrives, AskArrives, FundingDue, TriggeredArrives)
 }
 
 

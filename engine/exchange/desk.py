@@ -6,10 +6,11 @@ Everything here happens at one instant, handed in; the way there and back is the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from engine.exchange import conditional, filters
-from engine.exchange.book import Book
+from engine.exchange.agenda import FundingDue, OrderArrives
+from engine.exchange.book import Book, exact
 from engine.exchange.clerk import Clerk
 from engine.exchange.matching import Walk, crosses, look, overrun, reached, walk
 from engine.exchange.orders import Execution, Reason, Working
@@ -18,14 +19,20 @@ from engine.model.codec import Data, from_data, to_data
 from engine.model.effects import PlaceOrder
 from engine.model.fills import Liquidity, Position
 from engine.model.instruments import Instrument, MarketKind
-from engine.model.market import DepthDelta, DepthSnapshot, Quote, Trade
+from engine.model.market import DepthDelta, DepthSnapshot, FundingRate, Quote, Trade
 from engine.model.orders import CONDITIONAL_KINDS, OrderKind, Side
+from engine.model.reports import IncomeKind
+
+_FINEST = Decimal("0.00000001")
 
 
 class Desk:
     """Our orders on one instrument. `live` is false while a market event can do nothing but change the book."""
 
-    __slots__ = ("_asks", "_bids", "_clerk", "_stops", "_venue", "book", "instrument", "live", "symbol")
+    __slots__ = (
+        "_asks", "_bids", "_clerk", "_stops", "_venue", "book", "funding", "funding_due", "instrument", "live",
+        "symbol",
+    )
 
     def __init__(self, clerk: Clerk, venue: str, symbol: str) -> None:
         self._clerk = clerk
@@ -34,18 +41,47 @@ class Desk:
         self.book = Book(lifetime=clerk.settings.remember_taken)
         self.instrument: Instrument | None = None
         self.live = False
+        self.funding: FundingRate | None = None
+        """The last funding rate the market told."""
+        self.funding_due = 0
+        """When funding is next paid (ns); in the past while no rate has been told since."""
         self._bids: list[Working] = []
         self._asks: list[Working] = []
         self._stops: list[Working] = []
 
-    def arrive(self, order: PlaceOrder, sent_at: int, at: int) -> None:
-        """Judge `order` on arrival, fill what can be filled, let the rest stand or cancel it."""
-        instrument = self.instrument
-        reason = self._refusal(order, at)
+    def mark(self) -> Decimal | None:
+        """Return the mark price in quote currency: the mid, which one trade cannot move; None without a market."""
+        mid = self.book.mid()
+        return mid if mid is not None else self.book.contract_price()
+
+    def on_funding(self, event: FundingRate, at: int) -> None:
+        """Take in what funding will cost, and when it is paid next."""
+        self.funding = event
+        if self._clerk.settings.funding and self.funding_due <= at and event.interval > 0:
+            self.funding_due = (at // event.interval + 1) * event.interval
+            self._clerk.agenda.put(self.funding_due, FundingDue(self._venue, self.symbol))
+
+    def pay_funding(self, at: int) -> None:
+        """Settle funding on what is held: longs pay shorts a positive rate."""
+        held, mark, event, instrument = self._position().quantity, self.mark(), self.funding, self.instrument
+        # Written so that NaN fails too.
+        if not held or mark is None or event is None or instrument is None or not abs(event.rate) < 1:
+            return
+        due = -held * mark * instrument.contract_size * exact(event.rate)
+        amount = due.quantize(_FINEST, ROUND_FLOOR)
+        self._clerk.account.pay(instrument.quote, amount)
+        self._clerk.moved(IncomeKind.FUNDING, instrument, amount, at)
+        self._clerk.report(instrument.quote, at)
+
+    def arrive(self, arrival: OrderArrives, at: int) -> None:
+        """Judge an order on arrival, fill what can be filled, let the rest stand or cancel it."""
+        instrument, order = self.instrument, arrival.order
+        reason = self._refusal(order, at, on_mark=arrival.on_mark)
         if reason is not None or instrument is None:
             self._clerk.reject(order, reason or Reason.UNKNOWN_INSTRUMENT, at)
             return
-        working = self._clerk.accept(order, sent_at, at)
+        working = self._clerk.accept(order, arrival.sent_at, at)
+        working.on_mark = arrival.on_mark
         if order.kind in CONDITIONAL_KINDS:
             self._stops.append(working)
         else:
@@ -54,7 +90,7 @@ class Desk:
             self._take(working, instrument, at)
         self._note()
 
-    def _refusal(self, order: PlaceOrder, at: int) -> Reason | None:
+    def _refusal(self, order: PlaceOrder, at: int, *, on_mark: bool) -> Reason | None:
         clerk, instrument, settings = self._clerk, self.instrument, self._clerk.settings
         if order.client_id in clerk.working:
             return Reason.DUPLICATE_CLIENT_ID
@@ -64,7 +100,7 @@ class Desk:
         mid, position = self.book.mid(), self._position().quantity
         standing = filters.Standing(position=position, mid=mid, price_band_bps=settings.price_band_bps)
         reason = filters.refusal(order, instrument, standing)
-        price = self.book.contract_price()
+        price = self.mark() if on_mark else self.book.contract_price()
         if reason is not None or mid is None or price is None:
             return reason or Reason.NO_MARKET
         if order.kind in CONDITIONAL_KINDS:
@@ -88,7 +124,7 @@ class Desk:
         if order.client_id in self._clerk.working:
             if working.reduces and self._room(order.side) == 0:
                 self._clerk.end(working, Reason.POSITION_CLOSED, at)
-            elif order.kind is OrderKind.LIMIT and order.limit_price is not None:
+            elif order.kind is OrderKind.LIMIT and order.limit_price is not None and not order.immediate:
                 bids, working.limit = order.side is Side.BUY, float(order.limit_price)
                 working.place = join(self.book, bids=bids, price=working.limit, unseen=settings.unseen_queue)
                 side = self._bids if bids else self._asks
@@ -158,16 +194,20 @@ class Desk:
         self._settled(before, instrument, at)
 
     def _pull_triggers(self, at: int) -> None:
-        price = self.book.contract_price() if self._stops else None
-        if price is None:
+        if not self._stops:
             return
+        last, mark = self.book.contract_price(), None
         for working in self._stops:
-            if not working.triggered and conditional.triggers(working.order, price):
+            if working.on_mark and mark is None:
+                mark = self.mark()
+            price = mark if working.on_mark else last
+            if price is not None and not working.triggered and conditional.triggers(working.order, price):
                 self._clerk.trigger(working, price, at)
 
     def execute(self, working: Working, at: int) -> None:
         """Let the market order of a triggered conditional order meet the book."""
         self._stops.remove(working)
+        self._clerk.become_market(working)
         instrument, order = self.instrument, working.order
         self.book.refresh(at)
         room = self._room(order.side)
@@ -222,14 +262,16 @@ class Desk:
         """Return the desk as JSON data; its orders are the clerk's."""
         return {
             "venue": self._venue, "symbol": self.symbol, "book": self.book.dump(),
-            "instrument": to_data(self.instrument), "live": self.live,
+            "instrument": to_data(self.instrument), "live": self.live, "funding": to_data(self.funding),
+            "funding_due": self.funding_due,
         }
 
     def load(self, data: Data, held: Iterable[Working]) -> None:
         """Become what `dump` saw; `held` are the clerk's live orders, of which ours are picked."""
         self.book.load(data["book"])
         self.instrument = from_data(Instrument, data["instrument"]) if data["instrument"] is not None else None
-        self.live = data["live"]
+        self.live, self.funding_due = data["live"], data["funding_due"]
+        self.funding = from_data(FundingRate, data["funding"]) if data["funding"] is not None else None
         ours = [item for item in held if (item.order.venue, item.order.symbol) == (self._venue, self.symbol)]
         resting = [item for item in ours if not item.conditional]
         self._stops = [item for item in ours if item.conditional]

@@ -46,6 +46,7 @@ def _shape(order: PlaceOrder, instrument: Instrument) -> Reason | None:
         or whole is not order.close_position
         or (whole and limit)
         or (order.post_only and not limit)
+        or (order.immediate and (order.post_only or conditional))
         or (not whole and order.quantity is not None and order.quantity <= 0)
         # Spot has no position that could be reduced, only balances.
         or (instrument.kind is MarketKind.SPOT and (order.reduce_only or order.close_position))

@@ -43,5 +43,9 @@ class ExchangeSettings:
     """Notional per unit of margin; an order that needs more than is free is rejected."""
     max_conditional: int = 200
     """How many conditional orders may wait at once, all symbols together."""
+    remembered: int = 256
+    """How many ended orders, trades and movements of the balance can still be asked for, each."""
+    funding: bool = False
+    """Whether funding is paid on perpetuals at each multiple of the interval that the market's funding rate names."""
     one_close_per_side: bool = False
     """Whether a second close_position order of the same kind and side is rejected, as Binance does."""

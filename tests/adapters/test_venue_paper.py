@@ -16,9 +16,10 @@ from engine.model.events import (
     OrderUncertain,
     VenueEvent,
 )
-from engine.model.orders import OrderKind, Side
+from engine.model.orders import OrderKind, OrderState, Side
+from engine.model.reports import OrderReport
 from engine.model.time import SECOND
-from engine.ports.venue import SimulatedVenue, VenueOrder
+from engine.ports.venue import SimulatedVenue
 from tests.exchange.kit import NOON, STEADY, SYMBOL, VENUE, WAY, XYZ, cancel, order, quote, stop
 
 
@@ -62,10 +63,12 @@ def test_what_is_open_is_told_from_both_books() -> None:
     drain(venue)
 
     rest, guard = venue.open_orders()
-    assert rest == VenueOrder(
+    assert rest == OrderReport(
         client_id="rest", venue_order_id="sim-2", venue=VENUE, symbol=SYMBOL, side=Side.SELL, kind=OrderKind.LIMIT,
-        remaining=Decimal(2), limit_price=Decimal(110), trigger_price=None, reduce_only=False, conditional=False,
+        state=OrderState.OPEN, quantity=Decimal(2), limit_price=Decimal(110),
+        updated_at=rest.updated_at,
     )
+    assert rest.remaining == 2
     assert (guard.client_id, guard.remaining, guard.conditional) == ("guard", None, True)
     assert [position.quantity for position in venue.positions()] == [Decimal(2)]
 
