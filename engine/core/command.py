@@ -19,6 +19,7 @@ from engine.model.events import (
     Input,
     RearmCommand,
     ReconcileCommand,
+    RecoveryBroken,
     Reload,
     ReloadRefused,
     ResumeCommand,
@@ -29,12 +30,17 @@ from engine.model.events import (
 )
 from engine.model.history import MarkKind
 
+STOPPING = "stopping"
+"""Source of the halt under which an engine on a real venue ends: its entries are taken back, its stops stay."""
 Handler = Callable[[State, Input, list[Effect]], None]
 
 
 def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
     state.mode = event.mode
+    # A new process is the restart that a fault asks for, and the end of the halt under which the old one stopped.
+    state.faults.clear()
+    state.halts.pop(STOPPING, None)
     state.execution.begin(event.epoch, item.at, event.venues)
     state.stops.begin(item.at, event.venues)
     state.held = (*state.execution.holds(), *state.stops.holds())
@@ -75,6 +81,13 @@ def _reconcile(state: State, item: Input, out: list[Effect]) -> None:
     venues = sorted({wish.venue for wish in wishes if isinstance(wish, AskVenue)})
     text = f"asked {', '.join(venues)}" if venues else "there is no venue to ask: orders stay in this process"
     _answer(out, item.at, "reconcile", True, text)
+
+
+def _recovery_broken(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(RecoveryBroken, item.event)
+    for order in event.orders:
+        state.execution.remember(item.at, order)
+    fault(state, item.at, f"the run could not be taken up as its journal has it: {event.what}", out)
 
 
 def _resume(state: State, item: Input, out: list[Effect]) -> None:
@@ -180,5 +193,5 @@ COMMANDS: dict[type, Handler] = {
     Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
     FlattenCommand: _flatten, ReconcileCommand: _reconcile, SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag,
     Reload: _reload, ReloadRefused: _refuse_reload,
-    StopCommand: _stop,
+    RecoveryBroken: _recovery_broken, StopCommand: _stop,
 }

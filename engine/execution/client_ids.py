@@ -32,3 +32,9 @@ class ClientIds:
             raise ValueError("no epoch yet: a client id would not be unique over restarts")
         self.issued += 1
         return f"rb-{self.epoch}-{self.issued}"
+
+    def skip(self, client_id: str) -> int:
+        """Take an id as issued that this counter did not issue, and return its number."""
+        tail = client_id.rsplit("-", 1)[-1]
+        self.issued = max(self.issued + 1, int(tail) if tail.isdecimal() else 0)
+        return self.issued

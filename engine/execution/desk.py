@@ -15,7 +15,7 @@ from engine.execution.client_ids import ClientIds
 from engine.execution.converge import PROPOSER, Targets
 from engine.execution.ledger import Ledger
 from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
-from engine.execution.plan import already_served, cancel_of, order_of, record_of
+from engine.execution.plan import already_served, cancel_of, found_record, order_of, record_of
 from engine.execution.positions import Positions
 from engine.execution.slippage import fill_samples
 from engine.model.codec import Data, decimal_text, plain
@@ -77,6 +77,12 @@ class Execution:
         ValueError if the epoch is no legal part of an id.
         """
         self._ids.begin(epoch)
+
+    def remember(self, at: int, order: PlaceOrder) -> None:
+        """Keep an order that left though its record was lost: it counts as exposure until its fate is proven."""
+        if self._ledger.order(order.client_id) is None:
+            number = self._ids.skip(order.client_id)
+            self._ledger.put(found_record(order, at=at, number=number))
 
     def holds(self) -> tuple[InForce, ...]:
         """Return what is restrained because an account is not known to be as we count it."""

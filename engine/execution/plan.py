@@ -7,7 +7,7 @@ from decimal import Decimal
 from engine.model.codec import plain
 from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.ledger import OrderRecord
-from engine.model.orders import Proposal
+from engine.model.orders import OrderState, Proposal
 
 
 def order_of(proposal: Proposal, *, at: int, client_id: str, policy_version: int) -> PlaceOrder:
@@ -32,6 +32,18 @@ def record_of(proposal: Proposal, *, at: int, client_id: str, number: int) -> Or
         reduce_only=proposal.reduce_only, close_position=proposal.close_position, replaces=proposal.replaces,
         sent_at=at, moved_at=at, reference_price=plain(proposal.reference_price), post_only=proposal.post_only,
         immediate=proposal.immediate,
+    )
+
+
+def found_record(order: PlaceOrder, *, at: int, number: int) -> OrderRecord:
+    """Return the record of an order that left, as far as it is known, when its own record was lost: of unknown fate."""
+    return OrderRecord(
+        client_id=order.client_id, number=number, proposer="recovery", purpose=order.purpose, account=order.account,
+        venue=order.venue, symbol=order.symbol, side=order.side, kind=order.kind, intent=order.intent,
+        quantity=_plain(order.quantity), limit_price=_plain(order.limit_price),
+        trigger_price=_plain(order.trigger_price), reduce_only=order.reduce_only, close_position=order.close_position,
+        replaces=None, sent_at=order.at, moved_at=at, state=OrderState.UNKNOWN,
+        reference_price=plain(order.reference_price), post_only=order.post_only, immediate=order.immediate,
     )
 
 

@@ -21,6 +21,7 @@ from engine.model.answers import (
     QueryFailed,
     TradesReported,
 )
+from engine.model.effects import PlaceOrder
 from engine.model.fills import Fill
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
@@ -151,6 +152,14 @@ class ReconcileCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryBroken:
+    """A run could not be taken up exactly as its journal has it: `orders` left and are not in the state."""
+
+    what: str
+    orders: tuple[PlaceOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopCommand:
     """The run ends in order: SIGINT, SIGTERM or the end of a tape."""
 
@@ -160,7 +169,7 @@ class StopCommand:
 
 Command = (
     Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | Reload | ReloadRefused
-    | FlattenCommand | ReconcileCommand | StopCommand
+    | FlattenCommand | ReconcileCommand | RecoveryBroken | StopCommand
 )
 
 

@@ -241,7 +241,7 @@ class Drive:
         if setting.history is not None:
             # Before the checkpoint: what it has too much, a resumption forgets; what it lacked, nobody could tell.
             setting.history.flush(loop.seq)
-        setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue))
+        setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue.dump()))
 
     def _close(self, loop: Loop, stopped: str) -> None:
         """Write what a resumption needs. Only the tape's end is an input: a stop is resumed as if it never was."""

@@ -9,18 +9,15 @@ when the next quote happened to come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.core.state import State
-from engine.core.step import Step, step, wake
-from engine.model.effects import Effect
-from engine.model.events import Command, Input, VenueEvent
+from engine.core.step import step
+from engine.model.events import Command, Input
 from engine.ports.venue import SimulatedVenue
 from engine.runtime.cursor import FeedCursor
-from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
-from engine.runtime.record import Recorded
+from engine.runtime.taking import Deciding, Taker
 
 NEVER = 1 << 62
 BURST = 512
@@ -28,17 +25,12 @@ BURST = 512
 
 
 @dataclass(kw_only=True)
-class Parts:
+class Parts(Deciding):
     """All that the loop drives. `breathe` looks at the outside world; False ends the run."""
 
-    state: State
     cursor: FeedCursor
     venue: SimulatedVenue
     queue: TwoLaneQueue
-    record: Recorded
-    performer: Performer
-    observe: Callable[[Effect], float]
-    """Shows an effect to whoever watches and returns how long to wait after it (wall seconds)."""
     breathe: Callable[[int], bool]
     checkpoint: Callable[[], None]
     checkpoint_every: int
@@ -51,18 +43,14 @@ class Parts:
     """How long to wait (wall seconds) before going on from the market time `at`."""
 
 
-class Loop:
+class Loop(Taker):
     """Runs a tape in virtual time until it ends or is told to stop."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
         self._parts = parts
-        self.seq = parts.state.seq
-        self.at = parts.state.at
         self.taken = parts.taken
-        self.current: Command | VenueEvent | None = None
-        """The urgent event that is being taken."""
         self._checkpoint_due = False
-        self._pause = 0.0
         self.replay: dict[int, tuple[int, Command]] = {}
         """Journalled commands of a resumed run, by the seq they had."""
 
@@ -113,10 +101,6 @@ class Loop:
             del self.replay[self.seq + 1]
             self.take_urgent(at, command)
 
-    def _wake(self, due: int) -> None:
-        self.at = max(self.at, due)
-        self._after(wake(self._parts.state, self.at), self.at)
-
     def _advance(self) -> bool:
         """Take the one next thing: a wake-up, an answer of the venue, or a market event."""
         parts = self._parts
@@ -145,26 +129,10 @@ class Loop:
         self.at = at = at if at > self.at else self.at
         parts.venue.on_market(event, at)
         self.seq += 1
+        if parts.keep is not None:
+            parts.keep(self.seq, at, event)
         made = step(parts.state, Input(self.seq, at, event))
         if made.effects:
             self._after(made, at)
         self.taken += 1
         self._checkpoint_due = self.taken % parts.checkpoint_every == 0
-
-    def take_urgent(self, at: int, event: Command | VenueEvent) -> None:
-        """Take a command or a venue event: journalled first, then decided, then done."""
-        self.at = max(self.at, at)
-        self.seq += 1
-        self.current = event
-        self._parts.record.input(self.seq, self.at, event)
-        self._after(step(self._parts.state, Input(self.seq, self.at, event)), self.at)
-
-    def _after(self, made: Step, at: int) -> None:
-        parts = self._parts
-        effects: Sequence[Effect] = made.effects
-        parts.record.effects(self.seq, at, effects)
-        for effect in effects:
-            parts.performer.perform(effect, at)
-            self._pause += parts.observe(effect)
-
-

@@ -13,12 +13,14 @@ from typing import Any
 
 from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
-from engine.model.codec import canonical, decode
+from engine.model.codec import Data, canonical, decode
 from engine.model.events import (
     Command,
     Event,
+    FlattenCommand,
     HaltCommand,
     RearmCommand,
+    ReconcileCommand,
     Reload,
     ReloadRefused,
     ResumeCommand,
@@ -29,7 +31,10 @@ from engine.ports.journal import Checkpoint, JournalReader
 from engine.ports.venue import SimulatedVenue
 
 FORMAT = 2
-_FROM_OUTSIDE = (HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand, Reload, ReloadRefused)
+_FROM_OUTSIDE = (
+    HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand, Reload, ReloadRefused, FlattenCommand,
+    ReconcileCommand,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +57,13 @@ class Standing:
     """Who spoke on the tape: which signals were wired."""
 
 
-def pack(standing: Standing, state: State, venue: SimulatedVenue) -> Checkpoint:
-    """Return the checkpoint of a run as canonical, versioned bytes."""
+def pack(standing: Standing, state: State, venue: Data) -> Checkpoint:
+    """Return the checkpoint of a run as canonical, versioned bytes; `venue` is what a simulated one dumped, or None."""
     data = {
         "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "source": standing.source,
         "feed_index": standing.feed_index,
         "taken": standing.taken, "ended": standing.ended, "producers": list(standing.producers),
-        "core": dump_state(state), "venue": venue.dump(),
+        "core": dump_state(state), "venue": venue,
     }
     return Checkpoint(seq=standing.seq, at=standing.at, effect_n=standing.effect_n, payload=canonical(data))
 
