@@ -65,7 +65,7 @@ class DepthCopy:
     def _joins(self, event: DepthDelta) -> bool:
         if self._continued and event.previous_id >= 0:
             return event.previous_id == self.last_id
-        return event.first_id <= self.last_id + 1
+        return event.first_id <= self.last_id + 1 or event.previous_id == self.last_id
 
     def invalidate(self) -> None:
         """Believe nothing of it until the next whole book."""

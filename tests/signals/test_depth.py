@@ -53,6 +53,17 @@ def test_futures_join_by_the_previous_id() -> None:
     assert book.levels() is None
 
 
+def test_the_first_diff_behind_a_whole_book_may_name_its_id() -> None:
+    """Futures leave ids out between diffs: a whole book taken between two is followed by one that begins later."""
+    book = DepthCopy()
+    book.on_snapshot(whole(10))
+    book.on_delta(delta(15, 16, 10, bids=((90.0, 1.0),)))
+    assert book.last_id == 16
+    book.on_snapshot(whole(20))
+    book.on_delta(delta(25, 26, 21))
+    assert book.levels() is None
+
+
 def test_what_waits_is_bounded_and_the_newest() -> None:
     book = DepthCopy()
     for number in range(1, 3 * WAITING):
