@@ -33,6 +33,7 @@ from engine.runtime.breathing import Breathing
 from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.cursor import FeedCursor
+from engine.runtime.gate import PolicyGate
 from engine.runtime.halt_file import STILL_THERE, HaltFile
 from engine.runtime.loop import BURST, NEVER, Loop, Parts
 from engine.runtime.options import Observer
@@ -147,7 +148,7 @@ class Drive:
         wired = setting.wired
         return Parts(
             state=wired.state, cursor=self._cursor, venue=wired.venue, queue=self._queue, record=setting.record,
-            performer=Performer(wired.state, wired.venue, wired.notifier, self._withheld), observe=self._observe,
+            performer=Performer(PolicyGate(wired.state), wired.venue, wired.notifier, self._withheld), observe=self._observe,
             breathe=breathing, checkpoint=self._checkpoint, checkpoint_every=setting.checkpoint_every,
             taken=setting.standing.taken, burst=BURST if setting.speed is None else 1, lag=self._lag,
             breathe_from=setting.journal.tail().seq,

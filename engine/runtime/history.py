@@ -17,6 +17,7 @@ from engine.ports.history import HistoryWriter
 from engine.ruleset.reading import signals_of, timed_signals
 from engine.runtime.config import Config
 from engine.runtime.cursor import FeedCursor
+from engine.runtime.gate import PolicyGate
 from engine.runtime.loop import Loop, Parts
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
@@ -135,7 +136,7 @@ def _play(config: Config, tape: Tape, wired: Wired, observe: Callable[[Effect], 
     loop = Loop(
         Parts(
             state=state, cursor=FeedCursor(tape), venue=venue, queue=queue, record=_Unwritten(),
-            performer=Performer(state, venue, wired.notifier, queue.put_urgent), observe=heard,
+            performer=Performer(PolicyGate(state), venue, wired.notifier, queue.put_urgent), observe=heard,
             breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62,
         )
     )

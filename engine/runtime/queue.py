@@ -9,7 +9,7 @@ lost either way is counted and told to the core, so that no signal looks fresh b
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.model.events import Command, Event, VenueEvent
@@ -32,7 +32,9 @@ class Loss:
 class TwoLaneQueue:
     """First the urgent lane in order of arrival, then the market lane. Not thread safe: one loop owns it."""
 
-    def __init__(self, *, market_bound: int) -> None:
+    def __init__(self, *, market_bound: int, heard: Callable[[], None] = lambda: None) -> None:
+        """At most `market_bound` market events wait; `heard` is called for each event that came."""
+        self._heard = heard
         self._urgent: deque[Command | VenueEvent] = deque()
         self._market: OrderedDict[tuple[StreamKey, int], MarketEvent] = OrderedDict()
         self._bound = market_bound
@@ -43,6 +45,7 @@ class TwoLaneQueue:
     def put_urgent(self, event: Command | VenueEvent) -> None:
         """Add a command or a venue event. Never refuses: these are few, and each one matters."""
         self._urgent.append(event)
+        self._heard()
 
     def put_market(self, event: MarketEvent) -> bool:
         """Add a market event; False when the lane was full and it was dropped."""
@@ -62,7 +65,16 @@ class TwoLaneQueue:
             self._untold[key] = self._untold.get(key, 0) + 1
             return False
         self._market[slot] = event
+        self._heard()
         return True
+
+    def waits_urgent(self) -> bool:
+        """Whether anything is in the urgent lane."""
+        return bool(self._urgent)
+
+    def next_urgent(self) -> Command | VenueEvent | None:
+        """Take the oldest of the urgent lane, or None."""
+        return self._urgent.popleft() if self._urgent else None
 
     def take(self, *, received_at: int) -> Event | None:
         """Return the next event, or None. Losses are told before the market event behind them."""

@@ -24,6 +24,7 @@ from engine.ports.feed import Tape
 from engine.ports.journal import Checkpoint, JournalError, JournalReader
 from engine.runtime.configured import FIRST, config_of, journalled_config, offer
 from engine.runtime.cursor import FeedCursor
+from engine.runtime.gate import PolicyGate
 from engine.runtime.loop import Loop, Parts
 from engine.runtime.options import RunError
 from engine.runtime.perform import Performer
@@ -180,7 +181,7 @@ def _again(run: _Run, standing: Standing | None, start: Start, until: int) -> Pa
     queue = TwoLaneQueue(market_bound=1)
     parts = Parts(
         state=state, cursor=cursor, venue=venue, queue=queue, record=record,
-        performer=Performer(state, venue, run.wired.notifier, queue.put_urgent), observe=lambda effect: 0.0,
+        performer=Performer(PolicyGate(state), venue, run.wired.notifier, queue.put_urgent), observe=lambda effect: 0.0,
         breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62,
         taken=0 if standing is None else standing.taken,
     )

@@ -20,6 +20,7 @@ from engine.model.time import MINUTE, SECOND
 from engine.ports.feed import Damage, Tape, TapeEvent, TapeHeader
 from engine.runtime.config import Config, load_config
 from engine.runtime.cursor import FeedCursor
+from engine.runtime.gate import PolicyGate
 from engine.runtime.perform import Performer
 from engine.runtime.wiring import Wired, wire
 from engine.runtime.wiring_tapes import named_tape
@@ -92,7 +93,7 @@ class Drive:
         self.effects: list[Effect] = []
         self.on_wake: Callable[[int, Sequence[Effect]], None] = lambda at, effects: None
         state, venue = self.wired.state, self.wired.venue
-        self._performer = Performer(state, venue, self.wired.notifier, self._withheld)
+        self._performer = Performer(PolicyGate(state), venue, self.wired.notifier, self._withheld)
         position = 0
         if payload is not None:
             data = json.loads(payload)
