@@ -125,9 +125,13 @@ class Reader:
     def instant(self, name: str, otherwise: int | None = None) -> int:
         """Return an instant in ns from one in ms; 0 or missing is `otherwise`, and PayloadRefused without one."""
         value = self._data.get(name)
+        if isinstance(value, str) and len(value) <= 14 and value.isascii() and value.removeprefix("-").isdigit():
+            # ccxt keeps the digits of every JSON number as a text.
+            value = int(value)
         if otherwise is not None and (value is None or value == 0 or value == -1):
             return otherwise
-        value = self.field(name)
+        if value is None:
+            raise self.refuse(name, "missing")
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _LAST_MS:
             raise self.refuse(name, f"{shown(value)} is no instant in ms")
         return value * _NS_PER_MS
