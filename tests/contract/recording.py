@@ -51,6 +51,7 @@ ALGO = {
 ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", "/fapi/v1/exchangeInfo"): {"timezone": "UTC", "serverTime": 1, "rateLimits": [], "symbols": [MARKET]},
     ("GET", "/fapi/v1/time"): {"serverTime": 1},
+    ("GET", "/fapi/v1/depth"): {"lastUpdateId": 160, "E": 1, "T": 1, "bids": [["1.0", "2"]], "asks": [["3.0", "4"]]},
     ("GET", "/fapi/v1/openOrders"): [ORDER], ("GET", "/fapi/v1/openAlgoOrders"): [ALGO],
     ("POST", "/fapi/v1/order"): ORDER, ("GET", "/fapi/v1/order"): ORDER,
     ("DELETE", "/fapi/v1/order"): {**ORDER, "status": "CANCELED"},
