@@ -148,7 +148,8 @@ class Drive:
         wired = setting.wired
         return Parts(
             state=wired.state, cursor=self._cursor, venue=wired.venue, queue=self._queue, record=setting.record,
-            performer=Performer(PolicyGate(wired.state), wired.venue, wired.notifier, self._withheld), observe=self._observe,
+            performer=Performer(PolicyGate(wired.state), wired.venue, wired.notifier, self._withheld),
+            observe=self._observe,
             breathe=breathing, checkpoint=self._checkpoint, checkpoint_every=setting.checkpoint_every,
             taken=setting.standing.taken, burst=BURST if setting.speed is None else 1, lag=self._lag,
             breathe_from=setting.journal.tail().seq,

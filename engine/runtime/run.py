@@ -73,7 +73,7 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     if not options.resume:
         begun = beginning(options.root, options.environment, run_path(options.state_dir, options.root) / LAST_GOOD)
         # What was asked for, not what a dry-run flag makes of it: a start that would be refused is no rehearsal.
-        guarded(begun.config, tape, options.mode)
+        guarded(begun.config, tape.header.producers, options.mode)
     shadow = None if options.shadow is None else shadow_config(options.root, options.environment, options.shadow)
     with open_for_run(options.state_dir, root=options.root, resume=options.resume, now=clock.now()) as where:
         if begun is not None:

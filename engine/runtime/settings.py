@@ -11,11 +11,13 @@ from engine.model.codec import Data, canonical, to_data
 from engine.model.flag_values import nearest_flags
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.model.restraints import NONE, Level, Restraint
+from engine.model.terms import ExecutionTerms
 from engine.model.time import HOUR, MS, SECOND, format_duration, parse_duration
 from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
 from engine.ruleset.source import read_yaml
+from engine.runtime.settings_live import LiveSettings, read_execution, read_live
 
 SCHEMA = "engine.schema.json"
 _MIB = 1024 * 1024
@@ -105,11 +107,13 @@ class Settings:
     paper: PaperSettings = field(default_factory=PaperSettings)
     reload: ReloadSettings = field(default_factory=ReloadSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    live: LiveSettings = field(default_factory=LiveSettings)
+    execution: ExecutionTerms = field(default_factory=ExecutionTerms)
 
     def deciding(self) -> bytes:
-        """Return the canonical bytes of what can change a decision: not how a run and its reloads go, what is kept."""
+        """Return the canonical bytes of what can change a decision: not how a run goes, nor what it keeps."""
         data: Data = to_data(self)
-        del data["run"], data["reload"], data["history"]
+        del data["run"], data["reload"], data["history"], data["live"]
         return canonical(data)
 
     @property
@@ -151,6 +155,7 @@ def _settings(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[F
         ),
         paper=_paper(node.get("paper"), flags, findings), reload=_reload(node.get("reload"), findings),
         history=HistorySettings(record=data.get("history", {}).get("record", defaults.history.record)),
+        live=read_live(node.get("live")), execution=read_execution(node.get("execution"), findings),
     )
 
 

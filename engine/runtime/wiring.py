@@ -52,7 +52,7 @@ def wire(
     """Return a fresh core and paper venue for a run on `tape` that begins at `at` (ns); `fresh` makes its snapshot."""
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    lame = guarded(config, tape, mode)
+    lame = guarded(config, tape.header.producers, mode)
     state, venue = rewire(config, tape.header.producers, at=at, fresh=fresh)
     for instrument in tape.header.instruments:
         venue.define(instrument)
@@ -62,14 +62,14 @@ def wire(
     )
 
 
-def guarded(config: Config, tape: Tape, mode: RunMode) -> tuple[tuple[str, str], ...]:
-    """Return (rule, the signals nobody produces on `tape`) for each rule that has such; RunError if `mode` is live.
+def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[tuple[str, str], ...]:
+    """Return (rule, the signals none of `producers` makes) for each rule that has such; RunError if `mode` is live.
 
     Asked before a state directory is touched, so that a refused start leaves none behind that looks used.
     """
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    missing = unwired_signals(catalogue, tape.header.producers)
+    missing = unwired_signals(catalogue, producers)
     lame = tuple(
         (rule.id, ", ".join(sorted(signals_of(rule) & missing))) for rule in rules.rules if signals_of(rule) & missing
     )
@@ -88,7 +88,8 @@ def rewire(
     """Return a fresh core and paper venue for whom `producers` speak, without a tape: to load a checkpoint into."""
     settings = config.settings
     state = build_state(
-        config.ruling(), producers, account=settings.account, floor=settings.floor, at=at, fresh=fresh
+        config.ruling(), producers, account=settings.account, floor=settings.floor, at=at, fresh=fresh,
+        terms=settings.execution,
     )
     return state, PaperVenue(_exchange(config, state))
 
