@@ -14,6 +14,7 @@ from decimal import Decimal
 from engine.adapters.venue_binance_codes import Trouble, judged
 from engine.adapters.venue_binance_payloads import TradePart
 from engine.adapters.venue_binance_user import AccountUpdate, AlgoUpdate, OrderUpdate, UserPart
+from engine.model.effects import PlaceOrder
 from engine.model.events import (
     OrderAccepted,
     OrderCancelled,
@@ -24,7 +25,7 @@ from engine.model.events import (
 )
 from engine.model.fills import Fill, Liquidity
 from engine.model.instruments import Instrument
-from engine.model.orders import Intent, OrderState
+from engine.model.orders import CONDITIONAL_KINDS, Intent, OrderState
 from engine.model.reports import OrderReport
 
 _ZERO = Decimal(0)
@@ -43,6 +44,7 @@ class _Known:
     quantity: Decimal | None
     symbol: str
     live: bool = True
+    immediate: bool = False
 
 
 class Hearing:
@@ -58,9 +60,11 @@ class Hearing:
         """Venue id of a regular order -> the client id its fills belong to."""
         self._held: list[tuple[int, OrderUpdate]] = []
 
-    def sent(self, client_id: str, symbol: str, quantity: Decimal | None, *, conditional: bool) -> None:
+    def sent(self, order: PlaceOrder) -> None:
         """Note an order of ours before it leaves."""
-        self._known[client_id] = _Known(conditional, quantity, symbol)
+        self._known[order.client_id] = _Known(
+            order.kind in CONDITIONAL_KINDS, order.quantity, order.symbol, immediate=order.immediate
+        )
         while len(self._known) > _REMEMBERED:
             self._known.pop(next(iter(self._known)))
         while len(self._owner) > _REMEMBERED:
@@ -150,12 +154,17 @@ class Hearing:
         return ()
 
     def _cancelled(self, client_id: str, report: OrderReport, at: int) -> OrderCancelled:
-        asked = client_id in self.cancelling
+        reason = self._reason(client_id, report)
         self.ended(client_id)
-        reason = "requested" if asked else "expired" if report.state is OrderState.EXPIRED else "position_closed" if (
-            report.close_position or report.reduce_only
-        ) else "by the venue or by hand"
         return OrderCancelled(client_id=client_id, remaining=report.remaining or _ZERO, reason=reason, venue_at=at)
+
+    def _reason(self, client_id: str, report: OrderReport) -> str:
+        known = self._known.get(client_id)
+        if client_id in self.cancelling:
+            return "requested"
+        if report.state is OrderState.EXPIRED:
+            return "ioc" if known is not None and known.immediate else "expired"
+        return "position_closed" if report.close_position or report.reduce_only else "by the venue or by hand"
 
     def _algo(self, update: AlgoUpdate) -> tuple[VenueEvent, ...]:
         report, at = update.report, update.venue_at

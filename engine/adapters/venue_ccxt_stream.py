@@ -1,0 +1,172 @@
+"""The stream of our own orders and fills: its key, its socket, its rotation, and the proof that it tells.
+
+Whatever breaks, the next attempt begins with a new key: a dead key looks like a quiet day. A key is
+changed in time, the new socket standing before the old one is let go. After each beginning the core
+asks by REST for what may have been missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from engine.adapters.venue_binance_reading import PayloadRefused
+from engine.adapters.venue_binance_user import AlgoUpdate, KeyExpired, OrderUpdate, UserPart, stream
+from engine.adapters.venue_ccxt_errors import short
+from engine.adapters.venue_ccxt_hearing import Hearing
+from engine.adapters.venue_ccxt_lanes import TurnMissed
+from engine.adapters.venue_ccxt_rate import SendLane
+from engine.adapters.venue_ccxt_terms import seconds
+from engine.adapters.venue_ccxt_told import Told
+from engine.adapters.venue_ccxt_wire import Endpoint, Errand, Wire, WireTrouble, Withheld
+from engine.model.answers import AccountStream
+from engine.ports.venue import Tell, VenueRefused
+
+NEW_KEY = Endpoint(method="fapiPrivatePostListenKey")
+KEEP_KEY = Endpoint(method="fapiPrivatePutListenKey")
+_KEEP_EVERY = seconds(20 * 60)
+_ROTATE_AFTER = seconds(45 * 60)
+"""Before the key's hour is over, and long before the venue cuts a connection of a day."""
+_TICK_S = 0.25
+_DRAIN_S = 0.05
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
+_LARGEST = 4 * 2**20
+
+
+class StreamDead(Exception):
+    """Why this stream is given up."""
+
+
+class UserStream:
+    """Keeps the stream alive and tells what comes, in the order it comes. `told` proves that it does."""
+
+    def __init__(self, wire: Wire, hearing: Hearing, told: Told, tell: Tell) -> None:
+        self._wire, self._hearing, self._told, self._tell = wire, hearing, told, tell
+        self._clock = wire.clock
+        self._errand = Errand(lane=SendLane.QUERY, patience=seconds(wire.terms.query_patience_s))
+        self._alive = False
+        self._connect: Callable[..., Any] | None = None
+
+    def prepare(self) -> None:
+        """Find the library; VenueRefused where it is missing."""
+        try:
+            self._connect = importlib.import_module("websockets.asyncio.client").connect
+        except ModuleNotFoundError as error:
+            raise VenueRefused(f"a live venue needs {error.name}, which is not installed", "pip install .[live]") from None
+
+    async def run(self) -> None:
+        """Listen until cancelled; every end is told, and followed by a new key and a new socket."""
+        pause = _FIRST_PAUSE_S
+        try:
+            while True:
+                began = self._clock.monotonic()
+                why = await self._ended()
+                self._broke(why)
+                if self._clock.monotonic() - began > seconds(60):
+                    pause = _FIRST_PAUSE_S
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
+        finally:
+            self._broke("the run ends")
+
+    async def _ended(self) -> str:
+        """Listen to one key after the other until something breaks; return what it was."""
+        try:
+            await self._listen()
+        except StreamDead as error:
+            return str(error)
+        except WireTrouble as error:
+            return f"its key: {error.trouble.text}"
+        except (TurnMissed, Withheld, PayloadRefused) as error:
+            return short(self._wire.keys.scrubbed(str(error)))
+        except Exception as error:
+            # Whatever a socket raises: the next one begins anew.
+            return short(self._wire.keys.scrubbed(f"{type(error).__name__}: {error}"))
+        return "it ended"
+
+    def _broke(self, why: str) -> None:
+        self._told.end()
+        if self._alive:
+            self._alive = False
+            self._say(alive=False, why=why)
+
+    def _say(self, *, alive: bool, why: str) -> None:
+        self._tell(AccountStream(
+            venue=self._wire.terms.venue, alive=alive, reason=why, venue_at=self._clock.now()
+        ))
+
+    async def _listen(self) -> None:
+        socket = await self._open()
+        try:
+            self._alive = True
+            self._told.begin(self._clock.monotonic())
+            self._say(alive=True, why="connected with a new key")
+            began = kept = self._clock.monotonic()
+            while True:
+                await self._read(socket)
+                at = self._clock.monotonic()
+                if at - kept >= _KEEP_EVERY:
+                    await self._wire.call(KEEP_KEY, {}, self._errand)
+                    kept = at
+                if at - began >= _ROTATE_AFTER:
+                    socket = await self._rotated(socket)
+                    began = kept = self._clock.monotonic()
+        finally:
+            await socket.close()
+
+    async def _open(self) -> Any:
+        answer = await self._wire.call(NEW_KEY, {}, self._errand)
+        key = answer.get("listenKey") if isinstance(answer, dict) else None
+        if not isinstance(key, str) or not 1 <= len(key) <= 200 or not key.isascii() or not key.isalnum():
+            raise StreamDead("the venue gave no listen key")
+        assert self._connect is not None
+        url = f"{self._wire.terms.stream_origin}/private/ws?listenKey={key}"
+        return await self._connect(url, open_timeout=10, ping_interval=20, ping_timeout=20, max_size=_LARGEST)
+
+    async def _rotated(self, old: Any) -> Any:
+        """Return the socket of a new key; what the old one still held is told before it is let go."""
+        new = await self._open()
+        try:
+            while True:
+                self._take(await asyncio.wait_for(old.recv(), _DRAIN_S))
+        except Exception:
+            # Drained, or broken meanwhile: the new one stands, and what fell between is asked for.
+            await old.close()
+        self._told.begin(self._clock.monotonic())
+        self._say(alive=True, why="the key was changed in time")
+        return new
+
+    async def _read(self, socket: Any) -> None:
+        """Take one message, or look after a moment without one whether the stream still lives."""
+        try:
+            self._take(await asyncio.wait_for(socket.recv(), _TICK_S))
+        except TimeoutError:
+            pass
+        for event in self._hearing.late(self._clock.now()):
+            self._tell(event)
+        why = self._told.dead(self._clock.monotonic(), something_open=self._hearing.something_open())
+        if why:
+            raise StreamDead(why)
+
+    def _take(self, message: str | bytes) -> None:
+        try:
+            data = json.loads(message)
+        except (ValueError, RecursionError):
+            raise StreamDead("a message is no JSON") from None
+        for part in stream(data, venue=self._wire.terms.venue):
+            self._heard(part)
+
+    def _heard(self, part: UserPart) -> None:
+        if isinstance(part, KeyExpired):
+            raise StreamDead("the venue says that its key has expired")
+        self._told.content(self._clock.monotonic())
+        for event in self._hearing.heard(part, self._clock.now()):
+            self._tell(event)
+        if isinstance(part, OrderUpdate):
+            owner = self._hearing.owner(part.report.venue_order_id) or part.report.client_id
+            self._told.streamed(owner, part.report)
+        elif isinstance(part, AlgoUpdate):
+            self._told.streamed(part.report.client_id, part.report)
