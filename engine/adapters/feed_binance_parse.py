@@ -68,6 +68,8 @@ def believable(bid: float, bid_size: float, ask: float, ask_size: float) -> None
 
 def levels_of(rows: Any) -> Levels:
     """Return (price, size) pairs, as they came; Refused where one cannot be."""
+    if type(rows) is not list:
+        raise Refused("no list of levels")
     found = []
     for price_text, size_text in rows:
         plain(price_text + size_text)
