@@ -23,6 +23,11 @@ class PaperVenue:
         # Once for each market event: bound here, so that the adapter costs no call of its own.
         self.on_market = self._exchange.on_market
 
+    @property
+    def exchange(self) -> SimulatedExchange:
+        """What is really so at the venue, for who judges a run from outside."""
+        return self._exchange
+
     def define(self, instrument: Instrument) -> None:
         """Make `instrument` tradable, or change its filters."""
         self._exchange.define(instrument)

@@ -29,7 +29,7 @@ from engine.exchange.settings import ExchangeSettings
 from engine.model.codec import Data
 from engine.model.effects import AskVenue, CancelOrder, PlaceOrder
 from engine.model.events import CancelRejected, InstrumentDefined, VenueEvent
-from engine.model.fills import Position
+from engine.model.fills import Fill, Position
 from engine.model.instruments import Instrument
 from engine.model.market import DepthDelta, DepthSnapshot, FundingRate, MarketEvent, Quote, Trade
 from engine.model.reports import Income, OrderReport, Query
@@ -186,6 +186,10 @@ class SimulatedExchange:
     def reports(self, at: int, venue: str | None = None) -> tuple[OrderReport, ...]:
         """Return every open order of both books (and of one `venue`) that a list shows at `at`."""
         return inquiry.open_reports(self._clerk, venue, at)
+
+    def trades(self) -> tuple[Fill, ...]:
+        """Return our executions that are still remembered, oldest first, hidden ones too: the truth, for who judges."""
+        return tuple(item.fill for item in self._clerk.records.trades)
 
     def income(self, venue: str) -> tuple[Income, ...]:
         """Return the movements of the balance that are still remembered, oldest first."""
