@@ -57,7 +57,7 @@ class Narrator:
         self._print(paint("Runbook Engine", "bold") + " " + paint(_promise(info), "red" if live else "green"))
         rows = [
             ("mode", info.mode.value + ("" if live else ": orders go to the simulated exchange in this process")),
-            ("tape", f"{info.tape}, {_stretch(info)}"),
+            ("tape", f"{info.tape}, {_stretch(info)}") if info.tape else ("venue", f"{info.venue}, on the real clock"),
             ("rules", f"{info.rules} rules and {info.flags} flags loaded"),
             ("state", f"{self._state}{resumed}"),
             ("stop", f"Ctrl-C ends it in order; touch {self._state}/HALT halts it"),
@@ -87,15 +87,23 @@ class Narrator:
         self._print(self._line(found))
         return self._wait(found.wait_s)
 
+    def warn(self, text: str) -> None:
+        """Say at once what a person should look at."""
+        self._print(self._paint(f"  warning: {text}", "yellow"))
+
     def progress(self, at: int, events: int) -> None:
         """Move the bar: `at` is market time in ns, `events` how many so far."""
         self._open_chapters(at)
-        if self._info is not None:
+        if self._info is not None and self._info.tape:
             self._progress.show(at - self._info.first_at, f"{clock(at)}  {number(events)} events")
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Report what came of it, and what to type next."""
         self._progress.clear()
+        if self._info is not None and not self._info.tape:
+            for line in left_behind(summary, self._paint):
+                self._print(line)
+            return
         for line in report(summary, self._counted, self._paint):
             self._print(line)
         state = f" --state {self._state}" if self._state else ""
@@ -158,6 +166,10 @@ class JsonNarrator:
         """Say nothing, wait for nobody."""
         return 0.0
 
+    def warn(self, text: str) -> None:
+        """Say it on stderr: stdout is for the one object."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
     def progress(self, at: int, events: int) -> None:
         """Move the bar."""
         self._progress.show(at - self._first, f"{clock(at)}  {number(events)} events")
@@ -200,6 +212,20 @@ def report(summary: dict[str, Any], counted: Counter[str], paint: Paint) -> list
     if not latches:
         lines.append("  latched     nothing")
     return lines
+
+
+def left_behind(status: dict[str, Any], paint: Paint) -> list[str]:
+    """Return what a live run leaves at its venue when it ends."""
+    rows = [
+        (row["symbol"], f"{row['quantity']} at {row['average_price']}, stop {row['stop'] or 'NONE'}")
+        for row in status.get("positions") or []
+    ]
+    lines = ["", paint("Stopped", "bold") + ". Stops stay at the venue; entries were taken back."]
+    lines += columns(rows) if rows else ["  no position is open"]
+    orders = status.get("orders") or {}
+    if orders.get("unknown"):
+        lines.append(paint(f"  {orders['unknown']} orders of unknown fate: the next start looks them up", "red"))
+    return [*lines, "  Started again on the same --state, it goes on from here."]
 
 
 def go_on(summary: dict[str, Any], command: str, state: str, paint: Paint) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 import sys
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +14,13 @@ from typing import Any
 from engine.core.report import status
 from engine.model.codec import Data
 from engine.model.effects import (
-    CommandAnswered,
     Effect,
     FlagChanged,
     LatchCleared,
     LatchSet,
     PolicyChanged,
 )
-from engine.model.events import Command, OrderWithheld, ReloadRefused, ResumeCommand, Start, StopCommand
+from engine.model.events import Command, OrderWithheld, ReloadRefused, Start, StopCommand
 from engine.model.history import MarkKind
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
@@ -34,8 +31,9 @@ from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.gate import PolicyGate
-from engine.runtime.halt_file import STILL_THERE, HaltFile
+from engine.runtime.halt_file import HaltFile
 from engine.runtime.loop import BURST, NEVER, Loop, Parts
+from engine.runtime.operator_side import Asked, broke, ended, stopping
 from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
@@ -91,20 +89,20 @@ class Drive:
         self._set = setting
         self._queue = TwoLaneQueue(market_bound=setting.market_queue)
         self._cursor = FeedCursor(setting.tape, from_index=setting.standing.feed_index)
-        self._waiting: deque[tuple[Command, asyncio.Future[Data]]] = deque()
         self._pauses = Pauses()
         self._status_due = 0
         self._began = setting.clock.monotonic()
         self._loop: Loop | None = None
-        self._halt_file: HaltFile | None = None
+        self._asked: Asked | None = None
         self._reloader: Reloader | None = None
         self._driven: Parts | None = None
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until the tape is over or somebody stops it, and return the summary."""
-        self._halt_file = HaltFile(where.halt)
+        halt_file = HaltFile(where.halt)
+        self._asked = Asked(self._queue, halt_file, lambda: self._status(True))
         breathing = Breathing(
-            now=self._set.clock.monotonic, halt_file=self._halt_file.poll, queue=self._queue, ready=self._caught_up
+            now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue, ready=self._caught_up
         )
         breathing.on_breath.append(self._look)
         self._driven = self._parts(breathing)
@@ -115,9 +113,9 @@ class Drive:
         await server.start()
         reloading = asyncio.create_task(self._reloader.run())
         # A reload that breaks must be heard: the run ends with its error, and its state can be resumed.
-        reloading.add_done_callback(lambda task: breathing.stop("the reload broke") if _broke(task) else None)
+        reloading.add_done_callback(lambda task: breathing.stop("the reload broke") if broke(task) else None)
         try:
-            with _stopping(breathing, self._reloader), _quiet_collector():
+            with stopping(breathing, self._reloader), _quiet_collector():
                 if not self._set.standing.ended:
                     if self._set.start is not None:
                         loop.take_urgent(self._set.standing.at, self._set.start)
@@ -131,7 +129,7 @@ class Drive:
                 self._set.history.close()
         finally:
             await server.close()
-            await _ended(reloading)
+            await ended(reloading)
         return self._end(loop, breathing.stopped)
 
     def _reloading(self, where: StateDir) -> Reloader:
@@ -158,15 +156,8 @@ class Drive:
     # -- what the loop tells -----------------------------------------------------------------
 
     def _observe(self, effect: Effect) -> float:
-        if isinstance(effect, CommandAnswered) and effect.verb == "resume" and self._halt_file is not None:
-            # A HALT file that is still there halts again: removing it is part of resuming.
-            self._halt_file.tell_again()
-        if isinstance(effect, CommandAnswered) and self._waiting:
-            command, asked = self._waiting[0]
-            if self._loop is not None and self._loop.current is command:
-                self._waiting.popleft()
-                if not asked.done():
-                    asked.set_result({"accepted": effect.accepted, "text": effect.text, "status": self._status(True)})
+        if self._asked is not None and self._loop is not None:
+            self._asked.hear(effect, self._loop.current)
         if isinstance(effect, _TELLING):
             self._status_due = 0
         return self._set.observer.effect(effect)
@@ -205,16 +196,14 @@ class Drive:
         return True
 
     async def _submit(self, command: Command) -> Data:
-        if isinstance(command, ResumeCommand) and self._halt_file is not None and self._halt_file.present():
-            # Resuming first and halting again at the next look would let orders out in between.
-            return {"accepted": False, "text": STILL_THERE, "status": self._status(True)}
+        assert self._asked is not None
+        refused = self._asked.refused(command)
+        if refused is not None:
+            return refused
         # While a resumed run does again what it did, nothing new may come in between: the journal has its own order.
         while not self._caught_up():
             await asyncio.sleep(_CATCHING_UP_S)
-        asked: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, asked))
-        self._queue.put_urgent(command)
-        return await asked
+        return await self._asked.ask(command)
 
     # -- what survives -----------------------------------------------------------------------
 
@@ -263,37 +252,6 @@ class Drive:
             pauses=self._pauses, stopped=stopped, processed=loop.taken - setting.standing.taken,
         )
         return summarize(setting.wired.state, setting.tape, ending)
-
-
-def _broke(task: asyncio.Task[None]) -> bool:
-    return not task.cancelled() and task.exception() is not None
-
-
-async def _ended(reloading: asyncio.Task[None]) -> None:
-    """Stop watching the files; raises what broke it."""
-    reloading.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await reloading
-
-
-@contextlib.contextmanager
-def _stopping(breathing: Breathing, reloader: Reloader) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM end the run in order, with a checkpoint, and SIGHUP has the files read."""
-    running = asyncio.get_running_loop()
-    caught = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Only the main thread may catch signals; a run inside a test's thread is stopped by its test.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            running.add_signal_handler(number, breathing.stop, signal.Signals(number).name)
-            caught.append(number)
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-        running.add_signal_handler(signal.SIGHUP, reloader.nudge, "SIGHUP")
-        caught.append(signal.SIGHUP)
-    try:
-        yield
-    finally:
-        for number in caught:
-            running.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,14 @@ from engine.model.events import RunMode
 from engine.model.history import HistoryHeader
 from engine.ports.feed import Chapter
 from engine.ports.history import HistoryWriter
+from engine.ports.journal import Journal
 from engine.runtime.wiring_history import history_writer
+from engine.runtime.wiring_journal import open_journal
+from engine.runtime.wiring_live import build_world
+from engine.runtime.world import Builder
+
+PAPER = "paper"
+"""The venue of runs on tapes."""
 
 
 class RunError(Exception):
@@ -31,7 +38,7 @@ class RunOptions:
     tape: str = "demo"
     speed: float | None = None
     mode: RunMode = RunMode.DRY_RUN
-    venue: str = "paper"
+    venue: str = PAPER
     state_dir: Path | None = None
     resume: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +48,10 @@ class RunOptions:
     """Wait after each shown decision so that a person can read it."""
     history: Callable[[Path, HistoryHeader], HistoryWriter] = history_writer
     """Opens what keeps the history in a directory, where the settings want one."""
+    world: Builder = build_world
+    """Makes the outside of a run on a real venue."""
+    journal: Callable[[Path], Journal] = open_journal
+    """Opens the journal in a state directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,9 @@ class Observer(Protocol):
 
     def effect(self, effect: Effect) -> float:
         """Take one effect; return how long to wait after it, in wall seconds."""
+
+    def warn(self, text: str) -> None:
+        """Take what is worth a person's look and is no decision: a part of the outside that broke or is refused."""
 
     def progress(self, at: int, events: int) -> None:
         """Take where the run stands: market time in ns, events so far."""

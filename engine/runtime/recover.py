@@ -19,6 +19,7 @@ from engine.model.codec import canonical, decode
 from engine.model.effects import PlaceOrder
 from engine.model.events import Event, Input, RecoveryBroken, Reload, RunMode, Start
 from engine.ports.journal import Checkpoint, Journal, JournalError
+from engine.ports.venue import SimulatedVenue
 from engine.runtime.config import SETTINGS, Config, config_from_source
 from engine.runtime.configured import config_of
 from engine.runtime.record import Diverged, Record
@@ -50,6 +51,8 @@ class Recovered:
     producers: tuple[str, ...] = ()
     again: int = 0
     """How many inputs were taken again."""
+    paper: SimulatedVenue | None = None
+    """Where the orders of a dry run go. It is not run through again: its account is asked, like any other."""
 
 
 def begin_or_recover(
@@ -70,10 +73,10 @@ def begin_or_recover(
 
 def _fresh(journal: Journal, config: Config, producers: tuple[str, ...], at: int) -> Recovered:
     source = journal.put_blob(config.blobs.source)
-    state, _ = rewire(config, producers, at=at)
+    state, paper = rewire(config, producers, at=at)
     return Recovered(
-        state=state, record=Record(journal), seq=0, at=at, config=config, source=source, producers=producers,
-        known={state.ruling.digest: InForce(config=config, source=source)},
+        state=state, paper=paper, record=Record(journal), seq=0, at=at, config=config, source=source,
+        producers=producers, known={state.ruling.digest: InForce(config=config, source=source)},
     )
 
 
@@ -87,15 +90,17 @@ def recover(journal: Journal, read: Read) -> Recovered:
         if standing.tape != LIVE:
             raise JournalError("the state directory holds a run on a tape", "give another --state DIR")
         config = read(standing.source)
-        state, _ = rewire(config, standing.producers, at=standing.at)
+        state, paper = rewire(config, standing.producers, at=standing.at)
         load_state(state, data["core"])
+        if data["venue"] is not None:
+            paper.load(data["venue"])
     except (KeyError, TypeError, ValueError) as error:
         what = f"the state at input {newest.checkpoint.seq} was written by another version of this engine ({error})"
         raise JournalError(what, "go on with the version that wrote it, or halt it there and begin anew") from error
     found = Recovered(
         state=state, record=Record(journal), seq=standing.seq, at=standing.at, config=config, source=standing.source,
         known={state.ruling.digest: InForce(config=config, source=standing.source)}, notes=newest.damaged,
-        producers=standing.producers,
+        producers=standing.producers, paper=paper,
     )
     found.record.continue_from(standing.effect_n, standing.digest)
     try:
@@ -179,7 +184,7 @@ def live_checkpoint(run: Recovered, seq: int, at: int) -> Checkpoint:
         seq=seq, at=at, effect_n=run.record.n, digest=run.record.digest, tape=LIVE,
         source=run.known[run.state.ruling.digest].source, feed_index=0, taken=0, ended=False, producers=run.producers,
     )
-    return pack(standing, run.state, None)
+    return pack(standing, run.state, None if run.paper is None else run.paper.dump())
 
 
 def start_of(

@@ -27,7 +27,7 @@ from engine.runtime.drive import Drive, Setting
 from engine.runtime.history import TAPE_EPOCH, Recording, fresh_with, recording_of, tape_identity
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
-from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
+from engine.runtime.options import PAPER, Observer, RunError, RunInfo, RunOptions
 from engine.runtime.record import Diverged, Record
 from engine.runtime.reload import InForce
 from engine.runtime.saved import Standing, commands_after, restore, unpack
@@ -65,8 +65,8 @@ def run_engine(options: RunOptions, observer: Observer) -> dict[str, Any]:
     """
     if options.shadow is not None and options.resume:
         raise RunError("a run that goes on keeps the shadow it began with", "leave --shadow out, or begin a new run")
-    if options.venue != "paper":
-        raise RunError(f"there is no venue {options.venue!r}", "this engine trades on paper: leave --venue out")
+    if options.venue != PAPER:
+        raise RunError(f"a tape is not played to {options.venue!r}", "leave --venue out: a tape is traded on paper")
     clock = system_clock()
     tape = named_tape(options.tape)
     begun = None

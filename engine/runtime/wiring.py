@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engine.adapters.clock_system import SystemClock
+from engine.adapters.clock_system import SteadyClock, SystemClock
 from engine.adapters.notifier_print import JournalledNotifier
 from engine.adapters.venue_paper import PaperVenue
 from engine.core.build import build_state
@@ -44,6 +44,11 @@ class Wired:
 def system_clock() -> Clock:
     """Return the wall and monotonic clock of this machine."""
     return SystemClock()
+
+
+def steady_clock() -> Clock:
+    """Return a wall clock that never goes back and never stands still: for a run on the real clock."""
+    return SteadyClock()
 
 
 def wire(

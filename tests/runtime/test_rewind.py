@@ -63,6 +63,9 @@ class Watcher:
     def progress(self, at: int, taken: int) -> None:
         """Nothing to show."""
 
+    def warn(self, text: str) -> None:
+        """Hear nothing: tapes have no outside."""
+
     def finish(self, summary: dict[str, Any]) -> None:
         """Nothing to show."""
 

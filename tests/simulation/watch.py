@@ -30,6 +30,9 @@ class Watcher:
     def progress(self, at: int, events: int) -> None:
         """Look away."""
 
+    def warn(self, text: str) -> None:
+        """Hear nothing: tapes have no outside."""
+
     def finish(self, summary: dict[str, Any]) -> None:
         """Keep `summary`."""
         self.summary = summary

@@ -1,0 +1,263 @@
+"""A run on the real clock while it lasts: the loop, the outside, the operator, the journal.
+
+It ends in order within seconds: nothing that adds risk leaves any more, entries at the venue
+are taken back, answers on their way are taken, the state is kept, and the stops stay where
+they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.core.command import STOPPING
+from engine.core.report import status
+from engine.model.codec import Data
+from engine.model.effects import Effect
+from engine.model.events import Command, HaltCommand, OrderWithheld, Start
+from engine.model.market import Announcement, MarketEvent
+from engine.ports.bus import Bus
+from engine.ports.clock import Clock
+from engine.ports.journal import Journal
+from engine.ports.notifier import Notifier
+from engine.ports.venue import Venue, VenueRefused
+from engine.runtime.breathing import Breathing
+from engine.runtime.control_protocol import ReloadRequest, Request
+from engine.runtime.control_server import ControlServer
+from engine.runtime.gate import PolicyGate
+from engine.runtime.halt_file import HaltFile
+from engine.runtime.live_loop import LiveLoop, LiveParts
+from engine.runtime.operator_side import Asked, broke, ended, stopping
+from engine.runtime.options import Observer
+from engine.runtime.perform import Performer
+from engine.runtime.queue import TwoLaneQueue
+from engine.runtime.recover import Recovered, live_checkpoint
+from engine.runtime.reload import Around, Reloader
+from engine.runtime.settings_live import LiveSettings
+from engine.runtime.statedir import StateDir
+from engine.runtime.wiring_watch import file_hints
+from engine.runtime.world import Builder, Ears, World
+
+STATUS_EVERY = 1_000_000_000
+PATIENCE_S = 5.0
+"""How long what is on the wire may take to end when the run ends."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
+"""Between two tries to open a venue, or to begin a part of the outside again that broke."""
+
+
+@dataclass(kw_only=True)
+class LiveSetting:
+    """What a live run is made of."""
+
+    run: Recovered
+    start: Start
+    live: LiveSettings
+    builder: Builder
+    journal: Journal
+    clock: Clock
+    observer: Observer
+    notifier: Notifier
+    bus: Bus
+    root: Path
+    environment: Mapping[str, str]
+    provenance: dict[str, Any]
+    checkpoint_every: int
+    market_queue: int
+    first: tuple[Command, ...] = ()
+    """What the core is told behind its `Start`."""
+    warn: Callable[[str], None] = field(default=lambda text: None)
+
+
+class LiveDrive:
+    """Drives one live run to its end. `go` is called once."""
+
+    def __init__(self, setting: LiveSetting) -> None:
+        self._set = setting
+        self._heard = asyncio.Event()
+        self._queue = TwoLaneQueue(market_bound=setting.market_queue, heard=self._heard.set)
+        self._gate = PolicyGate(setting.run.state)
+        self._status_due = 0
+        self._world = self._built()
+        self._open = False
+        """Whether the venue was opened: then it is to be closed."""
+        self._loop: LiveLoop | None = None
+        self._asked: Asked | None = None
+        self._reloader: Reloader | None = None
+
+    def _built(self) -> World:
+        setting = self._set
+        ears = Ears(
+            clock=setting.clock, tell=self._queue.put_urgent, tell_market=self._heard_market, gate=self._gate,
+            environment=setting.environment, trades=setting.run.paper is None,
+            listen=bool(setting.run.state.flags.values.get("EXEC_FILLS_LISTENER_ENABLED", True)),
+        )
+        return setting.builder(setting.live, ears)
+
+    async def go(self, where: StateDir) -> dict[str, Any]:
+        """Run until somebody stops it, and return the last status. VenueRefused where the venue cannot be used."""
+        halt_file = HaltFile(where.halt)
+        self._asked = Asked(self._queue, halt_file, lambda: self._status(running=True))
+        breathing = Breathing(now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue)
+        breathing.on_breath.append(self._look)
+        loop = self._loop = LiveLoop(self._parts(breathing))
+        self._reloader = self._reloading(where)
+        server = ControlServer(where, self._request)
+        if not self._guards_something():
+            # Nothing depends on this engine yet, so what is wrong with the venue is said at once.
+            await self._open_venue()
+        await server.start()
+        parts = [self._reloader.run(), *self._outside()]
+        tasks = [asyncio.create_task(part) for part in parts]
+        tasks[0].add_done_callback(lambda task: breathing.stop("the reload broke") if broke(task) else None)
+        try:
+            with stopping(breathing, self._reloader):
+                self._begin(loop)
+                await loop.run()
+                await self._end(loop)
+        finally:
+            for task in tasks[1:]:
+                task.cancel()
+            await server.close()
+            await asyncio.gather(*tasks[1:], return_exceptions=True)
+            await ended(tasks[0])
+        last: dict[str, Any] = self._status(running=False)
+        return last
+
+    def _begin(self, loop: LiveLoop) -> None:
+        now = self._set.clock.now()
+        loop.take_urgent(now, self._set.start)
+        for command in self._set.first:
+            loop.take_urgent(now, command)
+        # Killed from here on, there is a beginning to go on from.
+        self._set.journal.commit(durable=True)
+
+    # -- the outside -------------------------------------------------------------------------
+
+    def _guards_something(self) -> bool:
+        execution = self._set.run.state.execution
+        return any(one.quantity != 0 for one in execution.positions()) or execution.count_orders()["open"] > 0
+
+    async def _open_venue(self) -> None:
+        for defined in await self._world.venue.open():
+            paper = self._set.run.paper
+            if paper is not None:
+                paper.define(defined.instrument)
+            self._queue.put_urgent(defined)
+        self._open = True
+        held = tuple(one.symbol for one in self._set.run.state.look.positions())
+        self._world.watch(held)
+
+    def _outside(self) -> list[Coroutine[Any, Any, None]]:
+        parts = [self._again("venue", self._venue)]
+        parts += [self._again(feed.name, feed.run) for feed in self._world.feeds]
+        return parts
+
+    async def _venue(self) -> None:
+        if not self._open:
+            await self._open_venue()
+        if self._set.run.paper is None:
+            await self._world.venue.run()
+        else:
+            await asyncio.Event().wait()
+
+    async def _again(self, name: str, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `part` for ever: one that breaks is told and begun again, because the others still guard."""
+        wait = FIRST_WAIT_S
+        while not self._ending():
+            try:
+                await part()
+            except VenueRefused as refused:
+                self._set.warn(f"{name}: {refused.what}; fix: {refused.fix}")
+            except Exception as broken:
+                # A fault of ours in one part must not take the guards of the others away; it is told, loudly.
+                self._set.warn(f"{name} broke and is begun again: {type(broken).__name__} {broken}")
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    def _ending(self) -> bool:
+        return self._loop is None
+
+    def _heard_market(self, event: MarketEvent) -> None:
+        self._queue.put_market(event)
+        if isinstance(event, Announcement) and event.symbols:
+            self._world.watch(event.symbols)
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _parts(self, breathing: Breathing) -> LiveParts:
+        setting, run = self._set, self._set.run
+        venue: Venue = self._world.venue if run.paper is None else run.paper
+        return LiveParts(
+            state=run.state, record=run.record, observe=self._observe, keep=run.record.market, queue=self._queue,
+            performer=Performer(self._gate, venue, setting.notifier, self._withheld, setting.bus),
+            clock=setting.clock, heard=self._heard, breathe=breathing, checkpoint=self._keep, paper=run.paper,
+            checkpoint_every=setting.checkpoint_every,
+        )
+
+    def _withheld(self, event: OrderWithheld) -> None:
+        self._queue.put_urgent(event)
+
+    def _observe(self, effect: Effect) -> float:
+        if self._asked is not None and self._loop is not None:
+            self._asked.hear(effect, self._loop.current)
+        self._set.observer.effect(effect)
+        return 0.0
+
+    def _look(self, at: int) -> None:
+        now = self._set.clock.monotonic()
+        self._set.observer.progress(at, self._loop.taken if self._loop else 0)
+        if now >= self._status_due:
+            self._status_due = now + STATUS_EVERY
+            self._set.journal.put_status(self._status(running=True))
+            self._set.journal.commit()
+
+    async def _request(self, request: Request) -> Data:
+        if isinstance(request, ReloadRequest):
+            assert self._reloader is not None
+            return await self._reloader.ask(request)
+        return await self._submit(request)
+
+    async def _submit(self, command: Command) -> Data:
+        assert self._asked is not None
+        return self._asked.refused(command) or await self._asked.ask(command)
+
+    def _reloading(self, where: StateDir) -> Reloader:
+        setting = self._set
+        around = Around(
+            root=setting.root, environment=setting.environment, state=setting.run.state, journal=setting.journal,
+            clock=setting.clock, last_good=where.last_good, hints=file_hints, submit=self._submit,
+        )
+        return Reloader(around, setting.run.known)
+
+    # -- what survives -----------------------------------------------------------------------
+
+    def _status(self, *, running: bool) -> Data:
+        setting = self._set
+        decides = setting.run.known[setting.run.state.ruling.digest].config.provenance
+        return {
+            **status(setting.run.state), "running": running, "commit": decides.commit, "dirty": decides.dirty,
+            **setting.provenance,
+        }
+
+    def _keep(self) -> None:
+        assert self._loop is not None
+        self._set.journal.write_checkpoint(live_checkpoint(self._set.run, self._loop.seq, self._loop.at))
+
+    async def _end(self, loop: LiveLoop) -> None:
+        """Take entries back, hear what is still to be heard, keep the state. The stops stay at the venue."""
+        self._gate.close("the engine is stopping")
+        loop.take_urgent(
+            self._set.clock.now(), HaltCommand(actor="engine", reason="the engine is stopping", source=STOPPING)
+        )
+        if self._open:
+            closing = asyncio.create_task(self._world.venue.close(PATIENCE_S))
+            while not closing.done():
+                loop.drain()
+                await asyncio.wait([closing], timeout=0.02)
+            await asyncio.gather(closing, return_exceptions=True)
+        loop.drain()
+        self._set.journal.put_status(self._status(running=False))
+        self._keep()

@@ -1,0 +1,38 @@
+"""The outside of a run on the real clock: the venue, the feeds, and how they reach the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.ports.clock import Clock
+from engine.ports.live_feed import LiveFeed, TellMarket
+from engine.ports.venue import Gate, LiveVenue, Tell
+from engine.runtime.settings_live import LiveSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """What the outside is given of the engine. `trades` says whether real orders are to leave."""
+
+    clock: Clock
+    tell: Tell
+    tell_market: TellMarket
+    gate: Gate
+    environment: Mapping[str, str]
+    trades: bool
+    listen: bool
+    """Whether the account's stream is listened to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The outside. `watch` has the market of further symbols told."""
+
+    venue: LiveVenue
+    feeds: tuple[LiveFeed, ...]
+    watch: Callable[[tuple[str, ...]], None]
+
+
+Builder = Callable[[LiveSettings, Ears], World]
+"""Makes the outside from its settings; VenueRefused where that cannot be."""
