@@ -1,4 +1,4 @@
-"""`engine halt`, `resume`, `rearm`, `reload`: the operator's hands, on a running engine or on one that is not.
+"""`engine halt`, `flatten`, `resume`, `rearm`, `reload`, `reconcile`: the operator's hands on an engine.
 
 A running engine is asked over its socket and answers with what is in force then. With
 none running the command is journalled under the lock, so that the next start obeys it.
@@ -7,6 +7,8 @@ none running the command is journalled under the lock, so that the next start ob
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,13 @@ from engine.cli.shared import (
     state_dir,
     state_flag,
 )
-from engine.cli.status import Page, restraint_lines
+from engine.cli.status import Page, last_status, restraint_lines
+from engine.model.time import SECOND
 from engine.runtime.control_client import NoEngine, call
 from engine.runtime.offline import journal_command
 from engine.runtime.wiring import system_clock
+
+_LOOK_S = 0.25
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,15 +48,28 @@ def add_parser(subparsers: Any) -> None:
     reload.add_argument(
         "--allow-loosening", default="", metavar="PAIR", help="the 16 hex digits of a change that protects less"
     )
-    for parser in (halt, resume, rearm, reload):
+    flatten = subparsers.add_parser(
+        "flatten", help="Halt, take entries back, close every position, then the stops.  Sends orders."
+    )
+    flatten.add_argument("--reason", default="", metavar="TEXT", help="for the journal and the next on duty")
+    flatten.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait until all is flat (default: 60)"
+    )
+    reconcile = subparsers.add_parser(
+        "reconcile", help="Ask every venue now how orders and positions stand.  Sends questions."
+    )
+    for parser in (halt, resume, rearm, reload, flatten, reconcile):
         add_shared(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what `args` ask and return the exit code: 0 done, 1 refused, 2 nobody to ask."""
     request: dict[str, Any] = {"verb": args.command}
-    if args.command == "halt" and args.reason:
+    if args.command in ("halt", "flatten") and args.reason:
         request["reason"] = args.reason
+    if args.command == "flatten":
+        done = ask(request, args)
+        return _until_flat(args) if done == FINE else done
     if args.command == "reload" and args.allow_loosening:
         request["allow"] = args.allow_loosening
     if args.command == "rearm":
@@ -71,6 +89,33 @@ def ask(request: Mapping[str, Any], args: argparse.Namespace) -> int:
     if not reply.get("ok"):
         return INVALID
     return FINE if reply.get("accepted", True) else CHECK_FAILED
+
+
+def _until_flat(args: argparse.Namespace) -> int:
+    """Tell how the positions go until none is left and no stop either; 1 where that takes longer than was waited."""
+    clock = system_clock()
+    ends, told = clock.monotonic() + round(args.wait * SECOND), ""
+    while clock.monotonic() < ends:
+        status = last_status(state_dir(args))
+        left = [f"{row['quantity']} {row['symbol']}" for row in status["positions"]]
+        orders = status["orders"]["open"]
+        if not left and not orders and not status.get("flattening"):
+            _say(args, "flat: no position and no order is left")
+            return FINE
+        now = f"left: {', '.join(left) or 'no position'}, {orders} orders"
+        if now != told:
+            _say(args, now)
+            told = now
+        if not status["running"]:
+            _say(args, "the engine stopped; start it again on this --state: it goes on closing")
+            return CHECK_FAILED
+        time.sleep(_LOOK_S)
+    _say(args, "not flat yet; it goes on closing, `engine positions` tells how far it is")
+    return CHECK_FAILED
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    print(text, file=sys.stderr if args.format == "json" else sys.stdout, flush=True)
 
 
 def done_by(where: Path, request: Mapping[str, Any]) -> dict[str, Any]:

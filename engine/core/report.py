@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.core.state import State
 from engine.model.codec import Data, decimal_text
 from engine.model.fills import Position
+from engine.model.ledger import OrderRecord
 from engine.model.restraints import NONE, InForce, Level, Restraint
 from engine.model.samples import Status
 from engine.model.time import SECOND
@@ -34,7 +35,7 @@ def status(state: State) -> Data:
         "not_guarding": _not_guarding(state),
         "latches": _latches(state),
         "boundary": {"at": state.boundary_at, "local": str(state.flags.values.get("DAILY_RESET_TZ", "UTC"))},
-        "orders": state.execution.count_orders(),
+        "orders": state.execution.count_orders(), "live_orders": _live_orders(state),
         "pnl_usd": round(pnl_usd(state), 2),
         "counts": state.tally.dump(),
         "candidate": _candidate(state), "generation": state.generation,
@@ -84,6 +85,25 @@ def _restrains(state: State, item: InForce) -> Data:
 
 def _positions(state: State) -> list[Data]:
     return [_position(state, position) for position in state.execution.positions() if position.quantity != 0]
+
+
+def _live_orders(state: State) -> list[Data]:
+    return [
+        {
+            "client_id": record.client_id, "venue": record.venue, "symbol": record.symbol,
+            "intent": record.intent.value, "side": record.side.value, "kind": record.kind.value,
+            "quantity": None if record.quantity is None else decimal_text(record.quantity),
+            "filled": decimal_text(record.filled), "price": _price_of(record), "state": record.state.value,
+            "reduces": record.reduces, "purpose": record.purpose, "sent_at": record.sent_at,
+            "foreign": record.foreign, "reason": record.reason,
+        }
+        for record in state.execution.all_live()
+    ]
+
+
+def _price_of(record: OrderRecord) -> str:
+    price = record.trigger_price or record.limit_price
+    return "" if price is None else decimal_text(price)
 
 
 def _position(state: State, position: Position) -> Data:

@@ -17,8 +17,10 @@ from typing import Any
 from engine.model.codec import Data, canonical
 from engine.model.events import (
     Command,
+    FlattenCommand,
     HaltCommand,
     RearmCommand,
+    ReconcileCommand,
     ResumeCommand,
     SetFlagCommand,
     UnsetFlagCommand,
@@ -93,6 +95,14 @@ def _halt(request: Mapping[str, Any], actor: str) -> Command:
     return HaltCommand(actor=actor, reason=_text(request, "reason", optional=True), source="socket")
 
 
+def _flatten(request: Mapping[str, Any], actor: str) -> Command:
+    return FlattenCommand(actor=actor, reason=_text(request, "reason", optional=True))
+
+
+def _reconcile(_: Mapping[str, Any], actor: str) -> Command:
+    return ReconcileCommand(actor=actor)
+
+
 def _resume(_: Mapping[str, Any], actor: str) -> Command:
     return ResumeCommand(actor=actor)
 
@@ -137,6 +147,8 @@ VERBS: Mapping[str, tuple[tuple[str, ...], Maker]] = {
     "rearm": (("latch",), _rearm),
     "flag set": (("name", "value", "reason", "ttl"), _set_flag),
     "flag unset": (("name",), _unset_flag),
+    "flatten": (("reason",), _flatten),
+    "reconcile": ((), _reconcile),
     "reload": (("allow",), _reload),
 }
 """Each verb with the words it takes. `ping` is answered by the socket itself."""

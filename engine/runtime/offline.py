@@ -20,7 +20,15 @@ from engine.core.state import State
 from engine.core.step import step
 from engine.model.codec import Data, canonical
 from engine.model.effects import CommandAnswered, Effect
-from engine.model.events import Command, HaltCommand, Input, ResumeCommand, SetFlagCommand
+from engine.model.events import (
+    Command,
+    FlattenCommand,
+    HaltCommand,
+    Input,
+    ReconcileCommand,
+    ResumeCommand,
+    SetFlagCommand,
+)
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import config_of, journalled_config
 from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
@@ -47,6 +55,9 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
         return failure(error.what, error.fix)
     if isinstance(command, ReloadRequest):
         return failure("no engine is running, so there is nothing to reload", "a start reads the files: engine run")
+    if isinstance(command, FlattenCommand | ReconcileCommand):
+        what = "no engine is running, so nobody can close or ask anything; stops that are at the venue stay there"
+        return failure(what, "start it again on this --state and flatten then, or close by hand at the venue")
     if isinstance(command, HaltCommand):
         command = replace(command, source="offline")
     with StateDir.acquire(where, now=now) as held:
