@@ -97,6 +97,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
             _count_fill(state, event)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
+        state.stops.on_instrument(event.instrument)
     if state.guardian.interested(event):
         derived += state.guardian.on_event(item, state.look)
     if is_order:
