@@ -91,7 +91,9 @@ def recover(journal: Journal, read: Read) -> Recovered:
             raise JournalError("the state directory holds a run on a tape", "give another --state DIR")
         config = read(standing.source)
         state, paper = rewire(config, standing.producers, at=standing.at)
-        load_state(state, data["core"])
+        if standing.seq:
+            # Before its first input a core has moves to tell that no checkpoint holds: it is made anew.
+            load_state(state, data["core"])
         if data["venue"] is not None:
             paper.load(data["venue"])
     except (KeyError, TypeError, ValueError) as error:
@@ -155,7 +157,8 @@ def _resettled(found: Recovered, journal: Journal, disk: Config, producers: tupl
     source = journal.put_blob(config.blobs.source)
     state, _ = rewire(config, producers, at=found.at)
     state.offered = found.state.offered
-    load_state(state, dump_state(found.state))
+    if found.seq:
+        load_state(state, dump_state(found.state))
     found.state, found.config, found.source, found.producers = state, config, source, producers
     found.known[state.ruling.digest] = InForce(config=config, source=source)
     if not same:
