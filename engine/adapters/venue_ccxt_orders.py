@@ -65,7 +65,7 @@ def order_request(order: PlaceOrder, instrument: Instrument | None, working_type
     if order.close_position:
         raise NotSendable("only a conditional order may be on the whole position")
     params |= {"newClientOrderId": order.client_id, "newOrderRespType": "RESULT",
-               "quantity": _quantity(order, instrument)}
+               "quantity": quantity_text(order, instrument)}
     if order.kind is OrderKind.LIMIT:
         if order.limit_price is None:
             raise NotSendable("a limit order without a limit price")
@@ -91,13 +91,14 @@ def _conditional(order: PlaceOrder, instrument: Instrument, working_type: str) -
         # The venue wants neither quantity nor reduceOnly beside it: the whole position is both.
         params["closePosition"] = "true"
         return params
-    params["quantity"] = _quantity(order, instrument)
+    params["quantity"] = quantity_text(order, instrument)
     if order.reduce_only:
         params["reduceOnly"] = "true"
     return params
 
 
-def _quantity(order: PlaceOrder, instrument: Instrument) -> str:
+def quantity_text(order: PlaceOrder, instrument: Instrument) -> str:
+    """Return the quantity as it was reviewed; NotSendable where it is not on the step or out of bounds."""
     quantity = order.quantity
     if quantity is None or not quantity.is_finite() or quantity <= 0:
         raise NotSendable(f"quantity {quantity} is no amount above zero")

@@ -8,6 +8,7 @@ asks by REST for what may have been missed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 from collections.abc import Callable
@@ -55,7 +56,8 @@ class UserStream:
         try:
             self._connect = importlib.import_module("websockets.asyncio.client").connect
         except ModuleNotFoundError as error:
-            raise VenueRefused(f"a live venue needs {error.name}, which is not installed", "pip install .[live]") from None
+            what = f"the account's stream needs {error.name}, which is not installed"
+            raise VenueRefused(what, "pip install .[live]") from None
 
     async def run(self) -> None:
         """Listen until cancelled; every end is told, and followed by a new key and a new socket."""
@@ -141,10 +143,8 @@ class UserStream:
 
     async def _read(self, socket: Any) -> None:
         """Take one message, or look after a moment without one whether the stream still lives."""
-        try:
+        with contextlib.suppress(TimeoutError):
             self._take(await asyncio.wait_for(socket.recv(), _TICK_S))
-        except TimeoutError:
-            pass
         for event in self._hearing.late(self._clock.now()):
             self._tell(event)
         why = self._told.dead(self._clock.monotonic(), something_open=self._hearing.something_open())
