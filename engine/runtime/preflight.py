@@ -1,0 +1,178 @@
+"""The checklist before a session: what this machine, this configuration and the venue are ready for.
+
+Every line is ok, warn or fail, and a fail says what to do. Nothing here raises for what it
+finds; what cannot be told is a warning, never an ok.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from engine.model.effects import PlaceOrder
+from engine.model.events import RunMode
+from engine.model.flag_values import fit, flag_text, loosens
+from engine.model.flagbook import effective_mode
+from engine.model.flags import FlagValue
+from engine.ports.journal import JournalError
+from engine.ports.venue import Check, VenueRefused
+from engine.ruleset.diagnostics import Severity
+from engine.ruleset.reading import signals_of
+from engine.runtime.config import Config, load_config
+from engine.runtime.halt_file import HaltFile
+from engine.runtime.options import RunOptions
+from engine.runtime.statedir import HALT, JOURNAL, holder
+from engine.runtime.wiring import steady_clock
+from engine.runtime.wiring_journal import read_journal
+from engine.runtime.wiring_live import producers_of
+from engine.runtime.world import Ears
+from engine.signals.catalogue import unwired_signals
+
+PROFILE = "conf/profiles/limited-live.env"
+"""The runbook's standard session: what each flag is expected to be."""
+OK, WARN, FAIL = "ok", "warn", "fail"
+
+
+def preflight(options: RunOptions, state_dir: Path) -> tuple[Check, ...]:
+    """Return every line of the checklist for a run with `options` on `state_dir`. Never raises."""
+    config = load_config(options.root, options.environment)
+    lines = [*_configuration(config), *_state(state_dir, config)]
+    if config.catalogue is not None and config.flag_specs:
+        lines += _flags(options.root, config)
+    return (*lines, *asyncio.run(_venue(options, config)))
+
+
+def _configuration(config: Config) -> list[Check]:
+    wrong = [found for found in config.findings if found.severity is Severity.ERROR]
+    if wrong:
+        return [Check(name="configuration", verdict=FAIL, what=str(one), fix=one.fix) for one in wrong[:5]]
+    rules = () if config.rules is None else config.rules.rules
+    read = f"{len(rules)} rules and {len(config.flag_specs)} flags read"
+    lines = [Check(name="configuration", verdict=OK, what=read)]
+    if not rules:
+        return [Check(name="configuration", verdict=FAIL, what="there are no rules", fix="restore rules/")]
+    assert config.catalogue is not None
+    missing = unwired_signals(config.catalogue, producers_of(config.settings.live))
+    lame = [rule.id for rule in rules if signals_of(rule.expr, rule.clear_expr) & missing]
+    if lame:
+        lines.append(Check(
+            name="producers", verdict=FAIL, what=f"nobody feeds what {', '.join(lame)} read",
+            fix="name peg_pairs and announcements under `live` in conf/engine.yaml",
+        ))
+    else:
+        lines.append(Check(name="producers", verdict=OK, what="every rule is fed"))
+    if config.provenance.dirty:
+        lines.append(Check(
+            name="commit", verdict=WARN, what="rules or settings differ from the last commit",
+            fix="commit them, so that what decides can be reviewed",
+        ))
+    return lines
+
+
+def _state(path: Path, config: Config) -> list[Check]:
+    lines: list[Check] = []
+    place = path
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free, room = shutil.disk_usage(place).free, config.settings.run.free_disk
+    enough = free >= room
+    lines.append(Check(
+        name="disk", verdict=OK if enough else FAIL, what=f"{free // 2**20} MiB free, {room // 2**20} needed",
+        fix="" if enough else "free some space, or give a --state on another disk",
+    ))
+    held = holder(path)
+    if held is not None:
+        lines.append(Check(name="state", verdict=WARN, what=f"an engine (pid {held.pid}) runs on {path} now"))
+    if (path / JOURNAL).exists():
+        lines.append(_journal(path))
+    else:
+        lines.append(Check(name="journal", verdict=OK, what=f"{path} is new: nothing to go on from"))
+    if HaltFile(path / HALT).present():
+        lines.append(Check(
+            name="HALT file", verdict=WARN, what=f"{path / HALT} is there: the engine starts halted",
+            fix="remove it, then engine resume",
+        ))
+    return lines
+
+
+def _journal(path: Path) -> Check:
+    try:
+        reader = read_journal(path)
+        try:
+            broken = reader.verify()
+        finally:
+            reader.close()
+    except JournalError as error:
+        return Check(name="journal", verdict=FAIL, what=error.what, fix=error.fix)
+    if broken:
+        return Check(name="journal", verdict=FAIL, what=broken, fix="keep it for a report and give another --state DIR")
+    return Check(name="journal", verdict=OK, what="whole; the run goes on from it")
+
+
+def _flags(root: Path, config: Config) -> list[Check]:
+    values = config.flag_book().values
+    lines: list[Check] = []
+    for name, wanted in sorted(_profile(root / PROFILE, config, lines).items()):
+        is_now = values[name]
+        if is_now == wanted:
+            continue
+        looser = loosens(config.flag_specs[name], wanted, is_now)
+        lines.append(Check(
+            name=f"flag {name}", verdict=FAIL if looser else WARN,
+            what=f"is {flag_text(is_now)}, the checklist says {flag_text(wanted)}",
+            fix=f"set it as {PROFILE} has it" if looser else "",
+        ))
+    if not lines:
+        lines.append(Check(name="flags", verdict=OK, what=f"as {PROFILE} has them"))
+    return lines
+
+
+def _profile(path: Path, config: Config, lines: list[Check]) -> dict[str, FlagValue]:
+    """Return the flags that the profile sets; what is wrong with it is added to `lines`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        lines.append(Check(name="profile", verdict=WARN, what=f"{PROFILE} cannot be read ({type(error).__name__})"))
+        return {}
+    found: dict[str, FlagValue] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        spec = config.flag_specs.get(name.strip())
+        try:
+            if not equals or spec is None:
+                raise ValueError("is no flag with a value")
+            found[spec.name] = fit(spec, value.strip().strip("'\""))
+        except ValueError as error:
+            lines.append(Check(
+                name="profile", verdict=FAIL, what=f"{PROFILE}:{number}: {error}", fix="write NAME=value"
+            ))
+    return found
+
+
+async def _venue(options: RunOptions, config: Config) -> tuple[Check, ...]:
+    live = config.settings.live.at(options.environment)
+    mode, why = effective_mode(options.mode, config.flag_book().values)
+    money = RunMode.DRY_RUN is not mode
+    first = Check(
+        name="mode", verdict=OK if money else WARN,
+        what=f"{mode.value}: orders go to {live.venue if money else 'paper'}{f' ({why})' if why else ''}",
+    )
+    ears = Ears(
+        clock=steady_clock(), tell=lambda event: None, tell_market=lambda event: None, gate=_nothing_leaves,
+        environment=options.environment, trades=True, listen=False,
+    )
+    try:
+        world = options.world(live, ears)
+    except VenueRefused as refused:
+        return first, Check(name="venue", verdict=FAIL, what=refused.what, fix=refused.fix)
+    try:
+        return (first, *await world.venue.preflight())
+    finally:
+        await world.venue.close(1.0)
+
+
+def _nothing_leaves(order: PlaceOrder) -> str:
+    return "this is a checklist"
