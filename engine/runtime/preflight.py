@@ -54,7 +54,7 @@ def _configuration(config: Config) -> list[Check]:
         return [Check(name="configuration", verdict=FAIL, what="there are no rules", fix="restore rules/")]
     assert config.catalogue is not None
     missing = unwired_signals(config.catalogue, producers_of(config.settings.live))
-    lame = [rule.id for rule in rules if signals_of(rule.expr, rule.clear_expr) & missing]
+    lame = [rule.id for rule in rules if missing.intersection(signals_of(rule.expr, rule.clear_expr))]
     if lame:
         lines.append(Check(
             name="producers", verdict=FAIL, what=f"nobody feeds what {', '.join(lame)} read",
@@ -163,9 +163,14 @@ async def _venue(options: RunOptions, config: Config) -> tuple[Check, ...]:
     ears = Ears(
         clock=steady_clock(), tell=lambda event: None, tell_market=lambda event: None, gate=_nothing_leaves,
         environment=options.environment, trades=True, listen=False,
+        checks=True,
     )
     try:
         world = options.world(live, ears)
+    except VenueRefused as refused:
+        return first, Check(name="venue", verdict=FAIL, what=refused.what, fix=refused.fix)
+    try:
+        await world.venue.open()
     except VenueRefused as refused:
         return first, Check(name="venue", verdict=FAIL, what=refused.what, fix=refused.fix)
     try:

@@ -36,7 +36,6 @@ class LiveSettings:
     """A file that only its owner may read, with `key` and `secret`; empty for the environment."""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
     """What is watched from the start; what is announced, held or ordered is watched too."""
-    leverage: int | None = None
     peg_pairs: tuple[str, ...] = ("USDCUSDT", "FDUSDUSDT")
     """Stablecoins on the venue's spot market whose prices tell what the quote currency is worth."""
     announcements: bool = True

@@ -6,13 +6,22 @@ imported when a live run asks for them and not before.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from engine.adapters.notifier_print import JournalledNotifier
 from engine.ports.bus import Bus
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE
+from engine.ports.live_feed import LiveFeed
 from engine.ports.notifier import Notifier
-from engine.ports.venue import VenueRefused
+from engine.ports.venue import LiveVenue, VenueRefused
 from engine.runtime.settings_live import LiveSettings
 from engine.runtime.world import Ears, World
+
+if TYPE_CHECKING:
+    from engine.adapters.feed_binance import BinanceFeedSettings
+
+_DEMO, _DEMO_REST = "wss://fstream.binancefuture.com", "https://demo-fapi.binance.com"
 
 
 def producers_of(live: LiveSettings) -> frozenset[str]:
@@ -48,6 +57,50 @@ def build_world(live: LiveSettings, ears: Ears) -> World:
 
 
 def _built(live: LiveSettings, ears: Ears) -> World:
-    from engine.adapters.venue_ccxt import CcxtVenue
+    from engine.adapters.feed_announcements import AnnouncementFeed, AnnouncementSettings
+    from engine.adapters.feed_binance import BinanceFeed, BinanceFeedSettings
+    from engine.adapters.feed_outside import Outside
+    from engine.adapters.feed_peg import PegFeed, PegFeedSettings
 
-    raise NotImplementedError(CcxtVenue)
+    outside = Outside(clock=ears.clock, tell=ears.tell_market)
+    own = live.endpoint not in ("production", "demo")
+    # Demo money is traded on a market of its own; what a coin is worth and what is announced is told in production.
+    stream = "ws" + live.endpoint.removeprefix("http") if own else ""
+    market = BinanceFeed(_market(live, stream, BinanceFeedSettings), outside)
+    feeds: list[LiveFeed] = [market]
+    if live.peg_pairs:
+        feeds.append(PegFeed(
+            PegFeedSettings.at(stream, pairs=live.peg_pairs) if own else PegFeedSettings(pairs=live.peg_pairs), outside
+        ))
+    if live.announcements:
+        settings = AnnouncementSettings.at(live.endpoint) if own else AnnouncementSettings()
+        feeds.append(AnnouncementFeed(settings, outside))
+    return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch)
+
+
+def _market(live: LiveSettings, stream: str, settings: type[BinanceFeedSettings]) -> BinanceFeedSettings:
+    if stream:
+        return settings.at(stream, live.symbols)
+    if live.endpoint == "demo":
+        return settings(symbols=live.symbols, public=f"{_DEMO}/public/ws", market=f"{_DEMO}/market/ws", rest=_DEMO_REST)
+    return settings(symbols=live.symbols)
+
+
+def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:
+    from engine.adapters.venue_ccxt import CcxtVenue
+    from engine.adapters.venue_ccxt_keys import keys_from_environment, keys_from_file
+    from engine.adapters.venue_ccxt_public import PublicVenue
+    from engine.adapters.venue_ccxt_terms import CcxtTerms
+
+    terms = CcxtTerms(
+        venue=live.venue, exchange=live.exchange, endpoint=live.endpoint, listen=ears.listen,
+        # A run may trade what is listed tomorrow; a checklist looks at what it watches today.
+        symbols=live.symbols if ears.checks else (),
+    )
+    if not ears.trades:
+        return PublicVenue(terms, ears.clock, ears.tell)
+    keys = (
+        keys_from_file(Path(live.key_file)) if live.key_file
+        else keys_from_environment(ears.environment, live.key_env, live.secret_env)
+    )
+    return CcxtVenue(terms, keys, ears.clock, ears.tell, ears.gate)

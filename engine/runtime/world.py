@@ -23,6 +23,8 @@ class Ears:
     trades: bool
     listen: bool
     """Whether the account's stream is listened to."""
+    checks: bool = False
+    """Whether it is all for a checklist, and over then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
