@@ -23,6 +23,8 @@ LIMITED = frozenset({403, 418, 429, 503})
 DEFAULT_WAIT_S, LONGEST_WAIT_S = 60.0, 3 * 86_400.0
 """Where the venue does not say how long, and the longest ban that Binance knows."""
 NOT_MODIFIED = 304
+UNCHANGED = object()
+"""In the place of an answer that is the one we have; no JSON is."""
 LARGEST = 8 << 20
 """Bytes of an answer; more is no answer to anything that is asked here."""
 
@@ -60,7 +62,7 @@ class Rest:
             await self._session.close()
 
     async def get(self, path: str, params: Mapping[str, str], *, etag: str = "") -> tuple[Data, str]:
-        """Return (JSON, etag) of the answer; (None, etag) where nothing changed since `etag`. Raises Unanswered."""
+        """Return (JSON, etag) of the answer; (UNCHANGED, etag) where it is still that of `etag`. Raises Unanswered."""
         import aiohttp
 
         assert self._session is not None, "open it first: async with"
@@ -72,7 +74,7 @@ class Rest:
             try:
                 async with self._session.get(self._root + path, params=params, headers=headers) as response:
                     if response.status == NOT_MODIFIED and etag:
-                        return None, etag
+                        return UNCHANGED, etag
                     body = await _body(response)
                     status, told = response.status, response.headers
             except (aiohttp.ClientError, OSError) as error:
