@@ -8,11 +8,12 @@ PROJECT_FILES := pyproject.toml
 SPEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test live check bench lock clean
 
 help: ## what can be made
 	@echo "make run     the demo: rules guard a listing-breakout strategy on a paper venue; no keys, sends nothing"
 	@echo "make test    all tests"
+	@echo "make live    what a real venue needs (ccxt, aiohttp, websockets) into .venv"
 	@echo "make check   what CI checks beside the tests: lint, types, import law, rules"
 	@echo "make bench   how fast rules and whole runs are"
 	@echo "make lock    requirements*.lock again, from pyproject.toml (needs uv)"
@@ -23,6 +24,8 @@ run: $(VENV)/runtime.stamp
 
 test: $(VENV)/dev.stamp
 	@$(VENV)/bin/python -m pytest -q -n 2 $(ARGS)
+
+live: $(VENV)/live.stamp
 
 check: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff check .
@@ -37,7 +40,8 @@ bench: $(VENV)/dev.stamp
 	@$(VENV)/bin/python -m tests.bench
 
 lock:
-	@for out in requirements.lock:"--extra checkout" requirements-dev.lock:"--extra checkout --extra dev"; do \
+	@for out in requirements.lock:"--extra checkout" requirements-live.lock:"--extra checkout --extra live" \
+	  requirements-dev.lock:"--extra checkout --extra dev"; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $${out#*:} pyproject.toml -o "$${out%%:*}" || exit 1; \
 	done
@@ -60,6 +64,11 @@ $(VENV)/runtime.stamp: requirements.lock $(PROJECT_FILES) | $(VENV)/bin/python
 	@echo "installing a dozen small packages into $(VENV), once ..."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/live.stamp: requirements-live.lock $(VENV)/runtime.stamp
+	@echo "installing ccxt and what it brings into $(VENV), once ..."
+	@$(PIP) install --require-hashes -r requirements-live.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp

@@ -166,7 +166,7 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-live.lock", "requirements-dev.lock"])
 def test_every_locked_package_has_a_hash(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
 
@@ -179,3 +179,4 @@ def test_the_two_locks_agree() -> None:
         return set(re.findall(r"^[\w.-]+==[^\s\\;]+", (ROOT / lock).read_text(), re.MULTILINE))
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+    assert pins("requirements-live.lock") <= pins("requirements-dev.lock")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.adapters.notifier_print import JournalledNotifier
+from engine.model.time import SECOND
 from engine.ports.bus import Bus
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE
 from engine.ports.live_feed import LiveFeed
@@ -52,7 +53,7 @@ def build_world(live: LiveSettings, ears: Ears) -> World:
         return _built(live, ears)
     except ImportError as missing:
         raise VenueRefused(
-            f"this installation cannot reach a venue: {missing.name} is missing", "pip install '.[live]'"
+            f"this installation cannot reach a venue: {missing.name} is missing", "make live, or pip install '.[live]'"
         ) from missing
 
 
@@ -73,7 +74,7 @@ def _built(live: LiveSettings, ears: Ears) -> World:
             PegFeedSettings.at(stream, pairs=live.peg_pairs) if own else PegFeedSettings(pairs=live.peg_pairs), outside
         ))
     if live.announcements:
-        settings = AnnouncementSettings.at(live.endpoint) if own else AnnouncementSettings()
+        settings = AnnouncementSettings(base=live.endpoint, poll=SECOND) if own else AnnouncementSettings()
         feeds.append(AnnouncementFeed(settings, outside))
     return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch)
 
