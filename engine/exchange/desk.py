@@ -30,13 +30,13 @@ class Desk:
     """Our orders on one instrument. `live` is false while a market event can do nothing but change the book."""
 
     __slots__ = (
-        "_asks", "_bids", "_clerk", "_stops", "_venue", "book", "funding", "funding_due", "instrument", "live",
-        "symbol",
+        "_asks", "_bids", "_clerk", "_stops", "book", "funding", "funding_due", "instrument", "live",
+        "symbol", "venue",
     )
 
     def __init__(self, clerk: Clerk, venue: str, symbol: str) -> None:
         self._clerk = clerk
-        self._venue = venue
+        self.venue = venue
         self.symbol = symbol
         self.book = Book(lifetime=clerk.settings.remember_taken)
         self.instrument: Instrument | None = None
@@ -59,7 +59,7 @@ class Desk:
         self.funding = event
         if self._clerk.settings.funding and self.funding_due <= at and event.interval > 0:
             self.funding_due = (at // event.interval + 1) * event.interval
-            self._clerk.agenda.put(self.funding_due, FundingDue(self._venue, self.symbol))
+            self._clerk.agenda.put(self.funding_due, FundingDue(self.venue, self.symbol))
 
     def pay_funding(self, at: int) -> None:
         """Settle funding on what is held: longs pay shorts a positive rate."""
@@ -226,7 +226,7 @@ class Desk:
         self._note()
 
     def _position(self) -> Position:
-        return self._clerk.account.position(self._venue, self.symbol)
+        return self._clerk.account.position(self.venue, self.symbol)
 
     def _room(self, side: Side) -> Decimal:
         """Return how much an order of `side` can reduce the position, in base."""
@@ -261,7 +261,7 @@ class Desk:
     def dump(self) -> Data:
         """Return the desk as JSON data; its orders are the clerk's."""
         return {
-            "venue": self._venue, "symbol": self.symbol, "book": self.book.dump(),
+            "venue": self.venue, "symbol": self.symbol, "book": self.book.dump(),
             "instrument": to_data(self.instrument), "live": self.live, "funding": to_data(self.funding),
             "funding_due": self.funding_due,
         }
@@ -272,7 +272,7 @@ class Desk:
         self.instrument = from_data(Instrument, data["instrument"]) if data["instrument"] is not None else None
         self.live, self.funding_due = data["live"], data["funding_due"]
         self.funding = from_data(FundingRate, data["funding"]) if data["funding"] is not None else None
-        ours = [item for item in held if (item.order.venue, item.order.symbol) == (self._venue, self.symbol)]
+        ours = [item for item in held if (item.order.venue, item.order.symbol) == (self.venue, self.symbol)]
         resting = [item for item in ours if not item.conditional]
         self._stops = [item for item in ours if item.conditional]
         self._bids = sorted((i for i in resting if i.order.side is Side.BUY), key=lambda i: (-i.limit, i.number))

@@ -209,6 +209,15 @@ class SimulatedExchange:
         """Return the desk of one instrument, to read its book; None for one nobody ever heard of."""
         return self._desks.get((venue, symbol))
 
+    def desks(self) -> tuple[Desk, ...]:
+        """Return every desk, by venue and symbol."""
+        return tuple(desk for _, desk in sorted(self._desks.items()))
+
+    @property
+    def settings(self) -> ExchangeSettings:
+        """The terms it trades on."""
+        return self._settings
+
     @property
     def account(self) -> Account:
         """The account, to read and to give a symbol its leverage."""
