@@ -39,9 +39,11 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	@$(VENV)/bin/python -m tests.bench
 
+# What the tests run with is chosen first; the others take the same versions of what they share.
 lock:
-	@for out in requirements.lock:"--extra checkout" requirements-live.lock:"--extra checkout --extra live" \
-	  requirements-dev.lock:"--extra checkout --extra dev"; do \
+	@for out in requirements-dev.lock:"--extra checkout --extra dev" \
+	  requirements-live.lock:"--extra checkout --extra live -c requirements-dev.lock" \
+	  requirements.lock:"--extra checkout -c requirements-dev.lock"; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $${out#*:} pyproject.toml -o "$${out%%:*}" || exit 1; \
 	done
