@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import merge
 from typing import NamedTuple
@@ -74,7 +74,9 @@ class Rows:
 class MemoryJournal:
     """A journal that lives as long as its owner. Never fails, but for a client id that comes twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, boundary: Callable[[], None] = lambda: None) -> None:
+        """`boundary` is called before and behind every commit, and may raise to end the process there."""
+        self._boundary = boundary
         self._kept = Rows()
         self._unsynced = Rows()
         """Committed, but not durably: a power cut takes it."""
@@ -122,6 +124,7 @@ class MemoryJournal:
 
     def commit(self, *, durable: bool = False) -> None:
         """Keep what was appended; over a power cut if `durable`, or if an input or an order is among it."""
+        self._boundary()
         self._unsynced.add(self._waiting)
         self._waiting = Rows()
         self._seen = None
@@ -130,6 +133,7 @@ class MemoryJournal:
             self._kept.trim()
             self._unsynced = Rows()
         self._must_survive = False
+        self._boundary()
 
     def crash(self, *, power_cut: bool = False) -> None:
         """Forget what was not committed and, in a `power_cut`, what was not committed durably."""

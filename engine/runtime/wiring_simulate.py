@@ -1,0 +1,60 @@
+"""Which adapters a simulation is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.adapters.journal_memory import MemoryJournal
+from engine.adapters.notifier_print import JournalledNotifier
+from engine.adapters.tape_random import Story, random_tape
+from engine.adapters.venue_paper import PaperVenue
+from engine.exchange.settings import ExchangeSettings
+from engine.ports.feed import Tape
+from engine.runtime.config import Config
+from engine.runtime.simulate_broken import SOUND, Break
+from engine.runtime.simulate_judge import Judge
+from engine.runtime.simulate_plan import Bounds, Plan
+from engine.runtime.simulate_wire import Boundaries, Trace
+from engine.runtime.simulate_world import Around, World
+
+PAPER = "paper"
+VENUES = (PAPER,)
+REMEMBERED = 4096
+"""How much the venue remembers: nothing of a simulated hour is forgotten."""
+
+
+def market(seed: int, minutes: int, venue: str = PAPER) -> tuple[Tape, int, int]:
+    """Return the market of `seed` on `venue`, when it begins and when nothing goes wrong in it any more (ns)."""
+    story = Story(seed=str(seed), venue=venue, minutes=minutes)
+    return random_tape(story), story.start, story.quiet_from
+
+
+def world(config: Config, tape: Tape, plan: Plan, *, fault: Break = SOUND, whole_trace: bool = False) -> World:
+    """Return the world in which `plan` happens to an engine of `config` on the market of `tape`."""
+    settings = ExchangeSettings(
+        account=config.settings.account, seed=str(plan.seed), remembered=REMEMBERED, funding=True,
+        one_close_per_side=True,
+    )
+    venue = PaperVenue(settings, plan.faults)
+    for instrument in tape.header.instruments:
+        venue.define(instrument)
+    trace, boundaries = Trace(whole_trace), Boundaries()
+    excused = tuple((silence.start, silence.end) for silence in plan.faults.silences)
+    judge = Judge(venue.exchange, bounds_of(config), excused, lambda: trace.lines(plan.begins))
+    journal = MemoryJournal(boundary=_at_commits(boundaries))
+    return World(plan, Around(
+        config=config, tape=tape, venue_name=tape.header.venues[0], venue=venue, exchange=venue.exchange,
+        journal=journal, crash=lambda power_cut: journal.crash(power_cut=power_cut), notifier=JournalledNotifier(),
+        boundaries=boundaries, trace=trace, judge=judge,
+    ), fault)
+
+
+def bounds_of(config: Config) -> Bounds:
+    """Return what the oracles hold an engine of `config` to."""
+    flags = config.flag_book().values
+    # Each half of an entry is sized at its own price; what the market moves between the two is no exposure we chose.
+    return Bounds(cap_usd=float(flags["EVENT_BREAKOUT_NOTIONAL_USD"]) * 1.05)
+
+
+def _at_commits(boundaries: Boundaries) -> Callable[[], None]:
+    return lambda: boundaries.cross("commit")
