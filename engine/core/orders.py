@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from engine.core.candidate import Candidate
 from engine.core.noted import told_proposal
 from engine.core.state import State
+from engine.execution.router import Granted
 from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOrder
 from engine.model.history import MarkKind
 from engine.model.orders import Cancellation, Closing, Proposal
@@ -27,6 +28,7 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
         if isinstance(wish, Proposal):
             _review_one(state, at, _routed(state, at, wish), out)
         elif isinstance(wish, Cancellation):
+            state.router.on_cancellation(wish)
             out.extend(state.execution.plan(at, (), (wish,), state.policy.version))
         elif isinstance(wish, Closing):
             out.extend(state.execution.close(at, wish))
@@ -37,12 +39,17 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
             out.append(wish)
 
 
-def _routed(state: State, at: int, proposal: Proposal) -> Proposal:
-    """Let the router choose how `proposal` is to be executed; whether it may be is decided behind."""
+def granted_at(state: State, at: int) -> Granted:
+    """Return what tells whether makers are allowed at `at`."""
     def granted(venue: str, symbol: str, intent: str) -> bool:
         return state.book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)[0]
 
-    return state.router.route(at, proposal, state.look, granted)
+    return granted
+
+
+def _routed(state: State, at: int, proposal: Proposal) -> Proposal:
+    """Let the router choose how `proposal` is to be executed; whether it may be is decided behind."""
+    return state.router.route(at, proposal, state.look, granted_at(state, at))
 
 
 def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) -> None:
@@ -54,15 +61,20 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
         state.snapshot.note(at, MarkKind.PROPOSAL, told_proposal(proposal, verdict, now))
     if isinstance(verdict, Approved):
         effects = state.execution.plan(at, (verdict,), (), state.policy.version)
-        state.tally.orders += sum(isinstance(effect, PlaceOrder) for effect in effects)
+        placed = next((effect for effect in effects if isinstance(effect, PlaceOrder)), None)
+        state.tally.orders += placed is not None
+        state.router.on_placed(at, verdict.proposal, placed)
         out.extend(effects)
         return
     state.tally.refused += 1
     state.tally.skips[verdict.reason] += 1
     out.append(_refusal(at, verdict))
+    out.extend(state.router.on_refused(at, verdict.proposal, verdict.reason))
+    if verdict.proposal.continues is not None:
+        # The wish itself was let through: its proposer learns from the orders how far it has come.
+        return
     state.breakout.on_refused(at, verdict.proposal, verdict.reason)
     state.execution.on_refused(at, verdict.proposal, verdict.reason)
-    state.router.on_refused(at, verdict.proposal, verdict.reason)
     state.stops.on_refused(at, verdict.proposal, verdict.reason)
 
 
@@ -115,4 +127,4 @@ def converge(state: State, at: int, out: list[Effect]) -> None:
         dispatch(state, at, state.execution.converge(at, state.look), out)
 
 
-__all__ = ["converge", "dispatch"]
+__all__ = ["converge", "dispatch", "granted_at"]

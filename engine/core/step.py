@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.core.command import COMMANDS
 from engine.core.noted import note_flags, told_fill
-from engine.core.orders import converge, dispatch
+from engine.core.orders import converge, dispatch, granted_at
 from engine.core.settle import rehold, rejoin, settle
 from engine.core.state import WARM_UP, State
 from engine.model.answers import (
@@ -98,6 +98,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
         state.stops.on_instrument(event.instrument)
+        derived += state.execution.on_event(item, state.look)
     if state.guardian.interested(event):
         derived += state.guardian.on_event(item, state.look)
     if is_order:
@@ -108,13 +109,14 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     settle(state, at, derived, out)
     if is_order:
         rehold(state, at, out)
+    if routing:
+        # Before the strategies: what becomes of an order that is worked is part of how far their wish has come.
+        dispatch(state, at, state.router.after_event(at, state.look, state.execution, granted_at(state, at)), out)
     if is_order or state.breakout.interested(event):
         dispatch(state, at, state.breakout.on_event(item, state.look, state.execution), out)
     if is_order:
         dispatch(state, at, state.execution.after_event(at, state.look), out)
         dispatch(state, at, state.stops.after_event(at, state.look, state.execution), out)
-    if routing:
-        dispatch(state, at, state.router.after_event(at, state.look, state.execution), out)
     converge(state, at, out)
 
 
@@ -172,13 +174,15 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     if state.candidate is not None:
         state.candidate.book.fire(at)
     derived = list(state.guardian.on_timer(at, state.look))
+    derived += state.execution.on_timer(at, state.look)
     derived += state.stops.on_timer(at, state.look, state.execution)
+    derived += state.router.on_timer(at)
     settle(state, at, derived, out)
     rehold(state, at, out)
     dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
     dispatch(state, at, state.execution.due(at, state.look), out)
     dispatch(state, at, state.stops.due(at, state.look, state.execution), out)
-    dispatch(state, at, state.router.due(at, state.look, state.execution), out)
+    dispatch(state, at, state.router.due(at, state.look, state.execution, granted_at(state, at)), out)
     converge(state, at, out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.model.codec import Data, from_data, to_data
-from engine.model.ledger import OrderRecord
+from engine.model.ledger import OrderRecord, Progress, progress_of
 
 KEEP_ENDED = 512
 """Ended orders kept for questions and late events, beside those of symbols with live orders."""
@@ -47,6 +47,10 @@ class Ledger:
     def attempts(self, proposer: str, purpose: str) -> tuple[OrderRecord, ...]:
         """Return every order planned for `purpose`, oldest first."""
         return tuple(self._records[client_id] for client_id in self._purposes.get((proposer, purpose), ()))
+
+    def progress(self, proposer: str, purpose: str) -> Progress:
+        """Return how far `purpose` has come, all its orders together."""
+        return progress_of(self.attempts(proposer, purpose))
 
     def live(self, venue: str, symbol: str) -> tuple[OrderRecord, ...]:
         """Return the orders to which something may still happen, oldest first."""

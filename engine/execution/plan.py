@@ -64,7 +64,23 @@ def already_served(proposal: Proposal, attempts: tuple[OrderRecord, ...]) -> boo
 
     What adds risk is planned again only when every earlier order of its purpose is proven
     to have executed nothing. What reduces risk may follow an ended one, or replace a live one.
+    What continues an order may follow it once nothing more can come of it, with what it left.
     """
+    if proposal.continues is not None:
+        return not _takes_over(proposal, attempts)
     if proposal.reduce_only or proposal.close_position:
         return any(record.live and record.client_id != proposal.replaces for record in attempts)
     return any(record.may_have_filled for record in attempts)
+
+
+def _takes_over(proposal: Proposal, attempts: tuple[OrderRecord, ...]) -> bool:
+    """Whether nothing but `proposal` can fill any more of its purpose, and it asks for no more than what is left.
+
+    Only the last attempt can be continued: each rest is taken over once.
+    """
+    old = attempts[-1] if attempts else None
+    if old is None or old.client_id != proposal.continues or old.side is not proposal.side:
+        return False
+    if old.quantity is None or proposal.quantity is None or any(record.live for record in attempts):
+        return False
+    return proposal.quantity <= old.quantity - old.filled

@@ -1,6 +1,13 @@
-"""What a fill cost beside its fee: the samples that rules about slippage and latency read."""
+"""What a fill cost beside its fee: the samples that rules about slippage and latency read.
+
+Two prices tell two stories. Against the market that the order met, a fill says what the
+book was like; against the price at the decision, it says what all of it cost us: the way
+there, the waiting, the book. The second is the one that a strategy pays.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from engine.model.fills import Fill
 from engine.model.ledger import OrderRecord
@@ -9,10 +16,19 @@ from engine.model.time import MS
 
 
 def fill_samples(fill: Fill, record: OrderRecord) -> list[Derived]:
-    """Return the slippage (bps, signed: positive is worse) and the time to fill (ms) of one execution."""
+    """Return the slippages (bps, signed: positive is worse) and the time to fill (ms) of one execution."""
     labels = (fill.venue, fill.liquidity.value)
-    # A maker pays its own price: 0.0 makes that zero, and not the minus zero of a sale.
-    samples = [Derived("fill_slippage_bps", labels, fill.slippage_bps() + 0.0, fill.venue_at)]
+    decided = replace(fill, reference_price=record.reference_price)
+    # A real venue does not say what market the order met: then the decision's price has to do.
+    met = fill if fill.reference_price > 0 else decided
+    samples = []
+    if met.reference_price > 0:
+        # A maker pays its own price: 0.0 makes that zero, and not the minus zero of a sale.
+        samples.append(Derived("fill_slippage_bps", labels, met.slippage_bps() + 0.0, fill.venue_at))
+    if decided.reference_price > 0:
+        # The intent is the record's: a venue does not know why an order was sent.
+        order = (fill.venue, fill.symbol, record.intent.value)
+        samples.append(Derived("exec_slippage_bps", order, decided.slippage_bps() + 0.0, fill.venue_at))
     left_at = _left_at(fill, record)
     if left_at is not None:
         # The venue's clock may run behind ours; a fill before its order is our error of measurement.
@@ -24,4 +40,4 @@ def _left_at(fill: Fill, record: OrderRecord) -> int | None:
     # A stop waits for hours on purpose: what was slow or fast about it begins when it triggers.
     if record.conditional:
         return record.triggered_at or None
-    return fill.sent_at
+    return fill.sent_at or record.sent_at or None

@@ -118,7 +118,7 @@ class MakerShadowed:
     filled: Decimal
     waited: int
     outcome: str
-    """filled, timed_out or revoked."""
+    """filled, timed_out, would_take (the market had left before it could rest) or revoked (shadows were turned off)."""
     taker_price: Decimal
     """What the taker order in its place paid or would have paid."""
 

@@ -6,10 +6,12 @@ proven; where nothing is proven the order counts as exposure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from engine.model.codec import plain
 from engine.model.orders import CONDITIONAL_KINDS, Intent, OrderKind, OrderState, Side
 from engine.model.reports import Rejection
 
@@ -101,6 +103,37 @@ class OrderRecord:
         return max(self.quantity - self.filled, Decimal(0))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a purpose has come, over all orders that were sent for it. Quantities in base."""
+
+    filled: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    """Sum of price x quantity over the fills."""
+    live: Decimal = Decimal(0)
+    """What its orders may still fill."""
+    ended: bool = False
+    """There were orders, and nothing can happen to any of them any more."""
+
+    @property
+    def average_price(self) -> Decimal:
+        """Return the average price of the fills, or 0 without any."""
+        return self.cost / self.filled if self.filled else Decimal(0)
+
+
+def progress_of(attempts: Iterable[OrderRecord]) -> Progress:
+    """Return what the orders of one purpose have come to together."""
+    filled = cost = live = Decimal(0)
+    known, ended = False, True
+    for record in attempts:
+        known = True
+        filled += record.filled
+        cost += record.cost
+        live += record.may_fill()
+        ended = ended and not record.live
+    return Progress(filled=plain(filled), cost=plain(cost), live=plain(live), ended=known and ended)
+
+
 class OrdersView(Protocol):
     """What strategies may look at: the state of orders, read only."""
 
@@ -112,6 +145,9 @@ class OrdersView(Protocol):
 
     def attempts(self, proposer: str, purpose: str) -> tuple[OrderRecord, ...]:
         """Return every order planned for `purpose` that is still remembered, oldest first."""
+
+    def progress(self, proposer: str, purpose: str) -> Progress:
+        """Return how far `purpose` has come: an order that follows the market is several, one after the other."""
 
     def live(self, venue: str, symbol: str) -> tuple[OrderRecord, ...]:
         """Return the orders to which something may still happen, oldest first."""

@@ -118,6 +118,8 @@ class Proposal:
     """Taken back at once where it does not fill (IOC); with a limit price, a taker whose slippage is capped."""
     continues: str | None = None
     """The client id of an ended order of the same purpose whose unfilled rest this one takes over."""
+    at_most: Decimal | None = None
+    """Never more than this (base), whatever the cutbacks leave of `quantity`: the unfilled rest of what it continues."""
     facts: tuple[tuple[str, float], ...] = ()
     account: str = "main"
 
@@ -143,6 +145,8 @@ class Cancellation:
     venue: str
     symbol: str
     why: str
+    again: bool = False
+    """It was asked for before and has to be asked for once more, because the order came late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

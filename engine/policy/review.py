@@ -157,6 +157,8 @@ def _sized(
     unit = price * instrument.contract_size
     if restraint.max_notional_usd is not None:
         quantity = min(quantity, restraint.max_notional_usd / unit)
+    if proposal.at_most is not None:
+        quantity = min(quantity, proposal.at_most)
     quantity = instrument.floor_quantity(min(quantity, instrument.max_quantity))
     if quantity < max(instrument.min_quantity, instrument.step):
         return _refuse(proposal, "below_step", "size", f"at least {instrument.min_quantity}", str(quantity), rules)

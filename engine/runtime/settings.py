@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from engine.model.codec import Data, canonical, to_data
@@ -18,6 +18,7 @@ from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
 from engine.ruleset.source import read_yaml
 from engine.runtime.settings_live import LiveSettings, read_execution, read_live
+from engine.runtime.settings_routing import read_routes
 
 SCHEMA = "engine.schema.json"
 _MIB = 1024 * 1024
@@ -155,7 +156,10 @@ def _settings(node: Node, flags: Mapping[str, FlagSpec] | None, findings: list[F
         ),
         paper=_paper(node.get("paper"), flags, findings), reload=_reload(node.get("reload"), findings),
         history=HistorySettings(record=data.get("history", {}).get("record", defaults.history.record)),
-        live=read_live(node.get("live")), execution=read_execution(node.get("execution"), findings),
+        live=read_live(node.get("live")),
+        execution=replace(
+            read_execution(node.get("execution"), findings), routes=read_routes(node.get("routing"), findings)
+        ),
     )
 
 

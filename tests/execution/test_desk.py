@@ -79,7 +79,7 @@ def test_a_fill_counts_once_however_often_it_is_told() -> None:
     desk = Desk()
     order = desk.place(ENTRY)
     first = desk.fill(order, "4", left="6", trade="t1")
-    assert [sample.name for sample in first] == ["fill_slippage_bps", "fill_ms"]
+    assert [sample.name for sample in first] == ["fill_slippage_bps", "exec_slippage_bps", "fill_ms"]
     assert desk.fill(order, "4", left="6", trade="t1") == []
     assert desk.held() == 4
     assert desk.exposure().open_buys == 6
@@ -145,9 +145,10 @@ def test_slippage_is_signed_and_latency_counts_from_the_sending() -> None:
     order = desk.place(ENTRY)
     samples = desk.fill(order, "10", left="0", price="2.02", after=50 * MS)
     assert [(sample.name, sample.labels) for sample in samples] == [
-        ("fill_slippage_bps", ("paper", "taker")), ("fill_ms", ("paper", "taker"))]
-    assert samples[0].value == pytest.approx(100.0)
-    assert samples[1].value == 50.0
+        ("fill_slippage_bps", ("paper", "taker")), ("exec_slippage_bps", ("paper", "XYZUSDT", "ENTRY")),
+        ("fill_ms", ("paper", "taker"))]
+    assert [sample.value for sample in samples[:2]] == pytest.approx([100.0, 100.0])
+    assert samples[2].value == 50.0
 
 
 def test_a_stop_is_slow_from_its_trigger_on() -> None:
@@ -158,7 +159,8 @@ def test_a_stop_is_slow_from_its_trigger_on() -> None:
     desk.at += 3_600_000 * MS
     desk.tell(OrderTriggered(client_id=stop.client_id, trigger_price=Decimal(1), venue_at=desk.at))
     samples = desk.fill(stop, "10", left="0", price="1.98", after=25 * MS)
-    assert [sample.value for sample in samples] == [pytest.approx(100.0), 25.0]
+    assert [sample.value for sample in samples if sample.name == "fill_ms"] == [25.0]
+    assert samples[0].value == pytest.approx(100.0)
 
 
 def test_the_old_stop_goes_only_when_the_new_one_is_there() -> None:

@@ -54,11 +54,13 @@ def follow(plan: Plan, now: Moment) -> list[Wish]:
             plan.legs.remove(leg)
             put_off(plan, now.at)
             continue
-        leg.filled, leg.average = record.filled, record.average_price
+        # An entry that follows the market is several orders, one after the other.
+        came_to = now.orders.progress(STRATEGY, leg.purpose)
+        leg.filled, leg.average = came_to.filled, came_to.average_price
         if leg.filled > 0 and not plan.entered_at:
             plan.entered_at = now.at
             plan.peak = float(leg.average) if now.quote is None else now.quote.bid
-        if record.live:
+        if not came_to.ended:
             continue
         leg.ended = True
         if leg.filled > 0:

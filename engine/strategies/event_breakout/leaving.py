@@ -13,7 +13,7 @@ from engine.model.codec import decimal_text
 from engine.model.ledger import OrderRecord
 from engine.model.orders import Intent, OrderState, Side
 from engine.model.time import SECOND, format_duration
-from engine.strategies.event_breakout.plan import Moment, Plan, Wish, can_cancel, cancelling, selling
+from engine.strategies.event_breakout.plan import STRATEGY, Moment, Plan, Wish, can_cancel, cancelling, selling
 
 FIRST_RETRY, LONGEST_RETRY = 1 * SECOND, 30 * SECOND
 PATIENCE = 1 * SECOND
@@ -68,7 +68,8 @@ def _sell(plan: Plan, now: Moment) -> list[Wish]:
     record = now.latest(_purpose(plan)) if plan.exits else None
     if record is not None and record.live:
         return []
-    if record is not None and record.filled <= 0 and f"{record.purpose} failed" not in plan.told:
+    sold = now.orders.progress(STRATEGY, _purpose(plan)).filled
+    if record is not None and sold <= 0 and f"{record.purpose} failed" not in plan.told:
         plan.told.append(f"{record.purpose} failed")
         put_off(plan, now.at)
     if not plan.may("exit", now.at):

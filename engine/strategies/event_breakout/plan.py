@@ -12,7 +12,7 @@ from engine.model.effects import PlanMade
 from engine.model.instruments import Instrument
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.market import Quote
-from engine.model.orders import Cancellation, Intent, OrderKind, OrderState, Proposal, Side
+from engine.model.orders import ENTRY_INTENTS, Cancellation, Intent, OrderKind, OrderState, Proposal, Side
 from engine.model.view import View
 from engine.strategies.event_breakout.settings import Settings
 
@@ -152,5 +152,10 @@ def cancelling(record: OrderRecord, why: str) -> Cancellation:
 
 
 def can_cancel(record: OrderRecord) -> bool:
-    """Whether asking for it back is of any use and was not done."""
+    """Whether asking for it back is of any use and was not done.
+
+    Of an entry it is said once more: it may be on its way back only to be sent again elsewhere.
+    """
+    if record.intent in ENTRY_INTENTS:
+        return not record.state.final
     return not record.state.final and not record.cancel_asked and record.state is not OrderState.CANCELLING
