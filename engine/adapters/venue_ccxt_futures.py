@@ -133,8 +133,7 @@ class FuturesDesk:
             return (self._not_cancelled(order, str(error)),)
         except WireTrouble as error:
             verdict = judged(error.trouble, "cancel")
-            answered = error.trouble.cause is Cause.NONE and error.trouble.code in (-2011, -2013)
-            if verdict.outcome is Outcome.UNKNOWN and not answered:
+            if verdict.outcome is Outcome.UNKNOWN and not _not_there(error.trouble):
                 return (self._uncertain(order.client_id, f"the cancel: {verdict.text}"),)
             return (self._not_cancelled(order, verdict.text),)
         try:
@@ -175,6 +174,12 @@ class FuturesDesk:
         self._hearing.ended(order.client_id)
         return OrderCancelled(
             client_id=order.client_id, remaining=report.remaining or _ZERO, reason="requested", venue_at=at)
+
+
+def _not_there(trouble: Trouble) -> bool:
+    """Return whether the venue itself said that the order cannot be cancelled: filled, gone, or never there."""
+    whole = trouble.cause is Cause.NONE and (trouble.status is None or trouble.status < 500)
+    return whole and trouble.code in (-2011, -2013)
 
 
 def cancel_request(order: CancelOrder) -> tuple[Endpoint, dict[str, Data]]:
