@@ -87,7 +87,7 @@ _REJECTIONS: dict[int, Rejection] = {
     **dict.fromkeys((-1021, -4188, -5028), Rejection.CLOCK),
     **dict.fromkeys((-2018, -2019, -2027, -2028, -4050, -4051), Rejection.MARGIN),
     **dict.fromkeys((-2021,), Rejection.WOULD_TRIGGER),
-    **dict.fromkeys((-2022, -2024, -4118), Rejection.NOT_REDUCING),
+    **dict.fromkeys((-2022, -2024, -4118, -4509), Rejection.NOT_REDUCING),
     **dict.fromkeys((-2025, -4045), Rejection.TOO_MANY),
     **dict.fromkeys((-1115, -1116, -2026, -4061, -4120), Rejection.CAPABILITY),
     **dict.fromkeys((-4130,), Rejection.CLOSE_EXISTS),
