@@ -13,13 +13,15 @@ from decimal import Decimal
 from typing import Protocol
 
 from engine.execution.ledger import Key
+from engine.model.answers import AccountReported
 from engine.model.codec import Data, decimal_text, from_data, to_data
-from engine.model.effects import Notify, PlanMade, TargetOpened
+from engine.model.effects import AskVenue, Notify, PlanMade, TargetOpened
 from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.ledger import OrderRecord, OrdersView
-from engine.model.orders import Cancellation, Closing, Exposure, Intent, OrderKind, Proposal, Side
+from engine.model.orders import Cancellation, Closing, Exposure, Intent, OrderKind, OrderState, Proposal, Side
+from engine.model.reports import Query, Rejection
 from engine.model.restraints import Scope
 from engine.model.time import SECOND
 from engine.model.view import View
@@ -27,6 +29,10 @@ from engine.ruleset.latches import Episode
 
 PROPOSER = "execution"
 FIRST_RETRY, LONGEST_RETRY = SECOND, 60 * SECOND
+READ_AGAIN = 5 * SECOND
+"""An account that was to be read and was not answered is asked for again after this."""
+SMALLEST_CLIP = 10
+"""An order that the market is too thin for is halved so often and no more."""
 
 
 class Orders(OrdersView, Protocol):
@@ -56,6 +62,12 @@ class Approach:
     failures: int = 0
     """Orders in a row that came to nothing."""
     retry_at: int = 0
+    clip: int = 0
+    """How often the next order is halved, because the market is too thin for it."""
+    read_after: int = 0
+    """There was nothing left to reduce: nothing is sent before the account was read as of then or later (ns)."""
+    read_at: int = 0
+    """When that was asked for (ns)."""
 
 
 class Targets:
@@ -120,9 +132,15 @@ class Targets:
             dry_run=False,
         )]
 
-    def converge(self, at: int, view: View, orders: Orders) -> list[Proposal | Cancellation | PlanMade]:
+    def on_account(self, event: AccountReported) -> None:
+        """A venue told of its positions: what waited for that goes on."""
+        for key, approach in self._approaches.items():
+            if key[0] == event.venue and 0 < approach.read_after <= event.as_of:
+                self._approaches[key] = replace(approach, read_after=0, read_at=0)
+
+    def converge(self, at: int, view: View, orders: Orders) -> list[Proposal | Cancellation | PlanMade | AskVenue]:
         """Return what is to be proposed now; nothing while an order is under way or a retry not due."""
-        wishes: list[Proposal | Cancellation | PlanMade] = []
+        wishes: list[Proposal | Cancellation | PlanMade | AskVenue] = []
         for key in sorted(self._targets):
             told = self._retire(at, key, view, orders)
             if told:
@@ -154,18 +172,22 @@ class Targets:
             self._approaches.pop(key, None)
         return told
 
-    def _next_order(self, at: int, key: Key, view: View, orders: Orders) -> list[Proposal]:
+    def _next_order(self, at: int, key: Key, view: View, orders: Orders) -> list[Proposal | AskVenue]:
         approach = self._approaches.get(key, Approach())
         if approach.purpose:
             record = orders.latest(PROPOSER, approach.purpose)
+            # One whose fate is unknown counts as under way: a second one could sell what the first one sold.
             if record is not None and record.live:
                 return []
-            came_to_something = record is not None and record.filled > 0
-            approach = Approach() if came_to_something else _failed(approach, at)
-            self._approaches[key] = approach
-        if approach.retry_at:
+            approach = self._approaches[key] = _after(record, approach, at)
+        if approach.read_after and at >= approach.read_at + READ_AGAIN:
+            again = max(approach.retry_at, at + READ_AGAIN)
+            self._approaches[key] = replace(approach, read_at=at, retry_at=again)
+            why = "nothing was left to reduce"
+            return [AskVenue(at=at, ask=0, query=Query.ACCOUNT, venue=key[0], symbol=key[1], why=why)]
+        if approach.retry_at or approach.read_after:
             return []
-        proposal = self._proposal(key, view, orders)
+        proposal = self._proposal(key, approach.clip, view, orders)
         if proposal is None:
             # Nothing to send against yet: no metadata, no price, or other exits cover it all.
             self._approaches[key] = replace(approach, retry_at=at + FIRST_RETRY)
@@ -173,7 +195,7 @@ class Targets:
         self._approaches[key] = replace(approach, purpose=proposal.purpose)
         return [proposal]
 
-    def _proposal(self, key: Key, view: View, orders: Orders) -> Proposal | None:
+    def _proposal(self, key: Key, clip: int, view: View, orders: Orders) -> Proposal | None:
         venue, symbol = key
         instrument, position = view.instrument(venue, symbol), view.position(venue, symbol)
         tightest = min((target.quantity for target in self._targets[key]), key=abs)
@@ -184,8 +206,12 @@ class Targets:
         reference = _reference(view, position)
         if instrument is None or reference <= 0 or wanted <= 0:
             return None
-        quantity = instrument.floor_quantity(min(wanted, instrument.max_quantity))
-        if quantity < max(instrument.min_quantity, instrument.step):
+        least = max(instrument.min_quantity, instrument.step)
+        most = min(wanted, instrument.max_quantity)
+        quantity = instrument.floor_quantity(most)
+        if clip:
+            quantity = min(quantity, max(instrument.floor_quantity(most / 2**clip), least))
+        if quantity < least:
             return None
         self._serial += 1
         return Proposal(
@@ -262,6 +288,21 @@ def _reference(view: View, position: Position) -> Decimal:
     return (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
 
 
+def _after(record: OrderRecord | None, approach: Approach, at: int) -> Approach:
+    """Return how to go on after an order that is over."""
+    if record is not None and record.filled > 0:
+        return Approach(clip=max(approach.clip - 1, 0))
+    failed = _failed(approach, at)
+    if record is None or record.state is not OrderState.REJECTED:
+        return failed
+    if record.rejection is Rejection.PRICE_BAND:
+        return replace(failed, clip=min(failed.clip + 1, SMALLEST_CLIP))
+    if record.rejection is Rejection.NOT_REDUCING:
+        # We count something that the venue does not hold: only the venue can say.
+        return replace(failed, read_after=at)
+    return failed
+
+
 def _failed(approach: Approach, at: int) -> Approach:
     wait = min(FIRST_RETRY * 2 ** min(approach.failures, 6), LONGEST_RETRY)
-    return Approach(failures=approach.failures + 1, retry_at=at + wait)
+    return Approach(failures=approach.failures + 1, retry_at=at + wait, clip=approach.clip)

@@ -1,40 +1,26 @@
 """How to do it: approved wishes become orders, and what becomes of them becomes what we know.
 
 Nothing here chooses what to trade. Every order is planned once; every fill counts once;
-an order whose fate is unclear counts as exposure and is never sent again.
+an order whose fate is unclear counts as exposure, is looked up and is never sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
 from typing import cast
 
-from engine.execution.client_ids import ClientIds
+from engine.execution.account import SIGNS, Account, Said, protects
 from engine.execution.converge import PROPOSER, Targets
-from engine.execution.ledger import Ledger
-from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
-from engine.execution.plan import already_served, cancel_of, found_record, order_of, record_of
-from engine.execution.positions import Positions
-from engine.execution.slippage import fill_samples
-from engine.model.codec import Data, decimal_text, plain
+from engine.execution.incidents import cancellation
+from engine.execution.inquiries import Inquiries
+from engine.execution.standing import Standing
+from engine.model.codec import Data, decimal_text
 from engine.model.effects import AskVenue, CancelOrder, Notify, PlaceOrder, PlanMade, TargetOpened
-from engine.model.events import (
-    CancelRejected,
-    Input,
-    OrderAccepted,
-    OrderCancelled,
-    OrderFilled,
-    OrderRejected,
-    OrderTriggered,
-    OrderUncertain,
-    OrderWithheld,
-)
+from engine.model.events import Input, InstrumentDefined, OrderFilled
 from engine.model.fills import Position
 from engine.model.flags import FlagValue
-from engine.model.ledger import OrderRecord
-from engine.model.orders import ENTRY_INTENTS, Cancellation, Closing, Exposure, Intent, OrderState, Proposal, Side
+from engine.model.ledger import OrderRecord, Progress
+from engine.model.orders import ENTRY_INTENTS, Cancellation, Closing, Exposure, Intent, OrderState, Proposal
 from engine.model.restraints import InForce, Level
 from engine.model.samples import Derived
 from engine.model.terms import ExecutionTerms
@@ -43,17 +29,9 @@ from engine.model.wishes import Wish
 from engine.policy.review import Approved
 from engine.ruleset.latches import Episode
 
-Told = OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderTriggered | OrderWithheld | OrderUncertain
-_SIGNS: dict[type, Sign] = {
-    OrderAccepted: Sign.ACCEPTED, OrderRejected: Sign.REJECTED, OrderCancelled: Sign.CANCELLED,
-    CancelRejected: Sign.CANCEL_REJECTED, OrderTriggered: Sign.TRIGGERED, OrderWithheld: Sign.WITHHELD,
-    OrderUncertain: Sign.UNCERTAIN,
-}
-_ENDED_WITH_REMAINDER = frozenset({OrderState.CANCELLED, OrderState.EXPIRED})
 _TOOK_HOLD = frozenset({OrderState.OPEN, OrderState.PARTLY_FILLED, OrderState.FILLED})
-_CAME_TO_NOTHING = frozenset({OrderState.REJECTED, OrderState.WITHHELD})
+_CAME_TO_NOTHING = frozenset({OrderState.REJECTED, OrderState.WITHHELD, OrderState.ABANDONED})
 _CANCELLED_BY_LEVEL = ENTRY_INTENTS | {Intent.HEDGE}
-
 
 DEFAULTS = ExecutionTerms()
 
@@ -62,177 +40,171 @@ class Execution:
     """Orders, positions and targets of one account; an `OrdersView` for strategies."""
 
     def __init__(self, terms: ExecutionTerms = DEFAULTS) -> None:
-        self._terms = terms
-        self._ids = ClientIds()
-        self._ledger = Ledger()
-        self._positions = Positions()
+        self._account = Account(terms)
+        self._inquiries = Inquiries(self._account)
         self._targets = Targets()
-        self._asks = 0
-        self._news: list[str] = []
-        """Client ids that the last event moved, for `after_event`."""
+        self._standing = Standing()
+        self._stirred = True
+        """Something was done since the soonest instant was last worked out."""
+        self._soonest: int | None = None
 
     def begin(self, epoch: str, at: int, venues: Sequence[str]) -> None:
         """A run begins, or goes on in a new process, whose client ids carry `epoch`; `venues` take real orders.
 
-        ValueError if the epoch is no legal part of an id.
+        What was under way in the process before is of unknown fate. ValueError if the epoch is
+        no legal part of an id.
         """
-        self._ids.begin(epoch)
+        self._stirred = True
+        self._account.ids.begin(epoch)
+        for venue in venues:
+            self._standing.know(venue)
+        self._inquiries.begin(at, venues)
 
     def remember(self, at: int, order: PlaceOrder) -> None:
         """Keep an order that left though its record was lost: it counts as exposure until its fate is proven."""
-        if self._ledger.order(order.client_id) is None:
-            number = self._ids.skip(order.client_id)
-            self._ledger.put(found_record(order, at=at, number=number))
+        self._stirred = True
+        self._account.remember(at, order)
 
     def holds(self) -> tuple[InForce, ...]:
         """Return what is restrained because an account is not known to be as we count it."""
-        return ()
+        return self._inquiries.holds()
 
     def number(self, ask: AskVenue) -> AskVenue:
         """Return `ask` with the next number, where it has none."""
-        if ask.ask:
-            return ask
-        self._asks += 1
-        return replace(ask, ask=self._asks)
+        return self._account.number(ask)
 
     def reconcile_now(self, at: int) -> list[Wish]:
         """Return the questions that tell how every venue's account stands."""
-        return []
+        self._stirred = True
+        return [*self._inquiries.ask_now(at), *self._collect()]
 
     def flatten(self, at: int, view: View, why: str) -> list[Wish]:
         """Begin to close every position; the stops go when all is known to be flat."""
-        return []
+        self._stirred = True
+        return [*self._inquiries.flatten.begin(at, why), *self._inquiries.flatten_step(at, view)]
+
+    def flattening(self) -> Data | None:
+        """Return since when (ns) everything is being closed and what is left, or None."""
+        return self._inquiries.flatten.status()
+
+    def income(self) -> list[Data]:
+        """Return funding, fees and transfers so far, summed by venue, kind and asset."""
+        return self._inquiries.income.sums()
 
     def close(self, at: int, wish: Closing) -> list[TargetOpened]:
         """Open the target that `wish` asks for, once for its name."""
+        self._stirred = True
         return self._targets.close(at, wish)
 
     # What there is.
 
     def order(self, client_id: str) -> OrderRecord | None:
         """Return the record of one order, or None if it is not ours or long gone."""
-        return self._ledger.order(client_id)
+        return self._account.ledger.order(client_id)
 
     def latest(self, proposer: str, purpose: str) -> OrderRecord | None:
         """Return the last order planned for `purpose`, or None."""
-        return self._ledger.latest(proposer, purpose)
+        return self._account.ledger.latest(proposer, purpose)
 
     def attempts(self, proposer: str, purpose: str) -> tuple[OrderRecord, ...]:
         """Return every order planned for `purpose` that is still remembered, oldest first."""
-        return self._ledger.attempts(proposer, purpose)
+        return self._account.ledger.attempts(proposer, purpose)
+
+    def progress(self, proposer: str, purpose: str) -> Progress:
+        """Return how far `purpose` has come, all its orders together."""
+        return self._account.ledger.progress(proposer, purpose)
 
     def live(self, venue: str, symbol: str) -> tuple[OrderRecord, ...]:
         """Return the orders to which something may still happen, oldest first."""
-        return self._ledger.live(venue, symbol)
+        return self._account.ledger.live(venue, symbol)
+
+    def all_live(self) -> tuple[OrderRecord, ...]:
+        """Return every order to which something may still happen, by venue and symbol, oldest first."""
+        return tuple(self._account.all_live())
 
     def position(self, account: str, venue: str, symbol: str) -> Position:
         """Return the net position, flat if there never was one."""
-        return self._positions.of(account, venue, symbol)
+        return self._account.positions.of(account, venue, symbol)
 
     def positions(self) -> tuple[Position, ...]:
         """Return every position there ever was, sorted by (account, venue, symbol)."""
-        return self._positions.all()
+        return self._account.positions.all()
 
     def exposure(self, account: str, venue: str, symbol: str) -> Exposure:
         """Return the position and what live orders may still add to either side, UNKNOWN ones included."""
-        sums = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
-        for record in self._ledger.live(venue, symbol):
-            if record.account == account:
-                sums[record.side] += record.may_fill()
-        position = self._positions.of(account, venue, symbol).quantity
-        return Exposure(position=position, open_buys=sums[Side.BUY], open_sells=sums[Side.SELL])
+        return self._account.exposure(account, venue, symbol)
 
     def count_orders(self) -> dict[str, int]:
         """Return how many orders are live, and how many of those are unknown."""
-        live = [record for key in self._ledger.live_keys() for record in self._ledger.live(*key)]
+        live = self._account.all_live()
         return {"open": len(live), "unknown": sum(record.state is OrderState.UNKNOWN for record in live)}
 
     def stop_of(self, venue: str, symbol: str) -> str | None:
         """Return the stop that protects the symbol as `client_id @ trigger`, or None where none is acknowledged."""
-        stops = [record for record in self._ledger.live(venue, symbol) if _protects(record)]
+        stops = [record for record in self.live(venue, symbol) if protects(record) and record.trigger_price is not None]
         if not stops:
             return None
-        last = stops[-1]
-        return f"{last.client_id} @ {decimal_text(last.trigger_price or Decimal(0))}"
+        return f"{stops[-1].client_id} @ {decimal_text(stops[-1].trigger_price)}"  # type: ignore[arg-type]
 
     # What happened.
 
     def on_event(self, item: Input, view: View) -> list[Derived]:
-        """Take what a venue said of an order; return the samples of a fill that was not known yet."""
-        if isinstance(item.event, OrderFilled):
-            return self._on_fill(item.event, item.at, view.account)
-        if type(item.event) not in _SIGNS:
-            return []
-        event = cast(Told, item.event)
-        record = self._ledger.order(event.client_id)
-        if record is not None:
-            self._move(record, event, item.at)
-        return []
+        """Take what a venue said; return samples, those of a fill only where it was not known yet."""
+        self._stirred = True
+        event, at = item.event, item.at
+        if isinstance(event, InstrumentDefined):
+            self._standing.know(event.instrument.venue)
+            return self._sampled(at)
+        if isinstance(event, OrderFilled):
+            samples = self._account.on_fill(event, at, view.account)
+            # A fill told twice gives no samples at all: that is how others tell it from a new one.
+            return [*samples, *self._sampled(at)] if samples else []
+        if type(event) in SIGNS:
+            self._account.on_said(cast(Said, event), at)
+        else:
+            self._inquiries.on_answer(item, view.account, self._standing, self._targets)
+        return self._sampled(at)
 
-    def _on_fill(self, event: OrderFilled, at: int, account: str) -> list[Derived]:
-        fill = event.fill
-        record = self._ledger.order(fill.client_id)
-        if not self._positions.book(account if record is None else record.account, fill) or record is None:
-            return []
-        filled = record.filled + fill.quantity
-        nothing_left = event.remaining is not None and event.remaining <= 0
-        whole = filled >= record.quantity if record.quantity is not None else nothing_left
-        # The venue may clip what reduces; what is left of such an order is nothing, not exposure.
-        whole = whole or (record.reduces and nothing_left)
-        counted = replace(
-            record, filled=plain(filled), cost=plain(record.cost + fill.price * fill.quantity),
-            unseen=plain(max(record.unseen - fill.quantity, Decimal(0))),
-        )
-        self._settle(counted, Sign.FILLED_WHOLE if whole else Sign.FILLED_IN_PART, at)
-        return fill_samples(fill, record)
-
-    def _move(self, record: OrderRecord, event: Told, at: int) -> None:
-        sign = _SIGNS[type(event)]
-        if isinstance(event, OrderCancelled) and event.reason == "expired":
-            sign = Sign.EXPIRED
-        if isinstance(event, OrderTriggered):
-            record = replace(record, triggered_at=record.triggered_at or event.venue_at)
-        if isinstance(event, OrderRejected):
-            record = replace(record, code=event.code)
-        if not isinstance(event, OrderAccepted | OrderTriggered) and not record.state.final:
-            record = replace(record, reason=event.reason)
-        moved = self._settle(record, sign, at)
-        if isinstance(event, OrderCancelled) and moved.state in _ENDED_WITH_REMAINDER:
-            self._ledger.put(replace(moved, unseen=executed_but_unseen(moved, event.remaining)))
-
-    def _settle(self, record: OrderRecord, sign: Sign, at: int) -> OrderRecord:
-        after = state_after(record, sign)
-        if after is not record.state:
-            record = replace(record, state=after, moved_at=at)
-        self._ledger.put(record)
-        self._news.append(record.client_id)
-        return record
+    def _sampled(self, at: int) -> list[Derived]:
+        for venue in self._account.incidents.take():
+            self._standing.count_incident(venue)
+        unknown = self._account.count_by_venue()
+        self._standing.compare(unknown)
+        return self._standing.samples(at, unknown)
 
     def after_event(self, at: int, view: View) -> list[Wish]:
-        """Return what the last event makes necessary: old orders that were replaced, late ones that must go."""
-        wishes: list[Wish] = []
-        for client_id in self._news:
-            record = self._ledger.order(client_id)
+        """Return what the last event makes necessary: what to look up, cancel, close and tell."""
+        self._stirred = True
+        return [*self._inquiries.due(at), *self._collect(), *self._inquiries.flatten_step(at, view)]
+
+    def _collect(self) -> list[Wish]:
+        """Return what the account wants by now, and what the moves of orders lead to."""
+        account = self._account
+        wishes, account.wishes = account.wishes, []
+        for client_id in account.news:
+            record = account.ledger.order(client_id)
             if record is not None:
-                wishes += self._consequences(at, record)
-        self._news.clear()
+                wishes += self._consequences(record)
+        account.news.clear()
         return wishes
 
-    def _consequences(self, at: int, record: OrderRecord) -> list[Cancellation | PlanMade]:
+    def _consequences(self, record: OrderRecord) -> list[Cancellation | PlanMade]:
         if record.working and record.cancel_asked:
-            return [_cancellation(record, "it was to be cancelled and appeared late")]
-        old = self._ledger.order(record.replaces) if record.replaces else None
+            return [cancellation(record, "it was to be cancelled and appeared late", again=True)]
+        old = self._account.ledger.order(record.replaces) if record.replaces else None
         if old is None or old.state.final or old.state is OrderState.CANCELLING:
             return []
         if record.state in _TOOK_HOLD:
-            return [_cancellation(old, f"replaced by {record.client_id}")]
+            return [cancellation(old, f"replaced by {record.client_id}")]
         if record.state in _CAME_TO_NOTHING:
             text = f"{record.client_id} was {record.state.value} ({record.reason}): {old.client_id} stays"
+            at = record.moved_at
             return [PlanMade(at=at, strategy=record.proposer, symbol=record.symbol, state="kept", text=text)]
         return []
 
     def on_refused(self, at: int, proposal: Proposal, reason: str) -> None:
         """Policy refused `proposal`: an order toward a target is tried again later."""
+        self._stirred = True
         if proposal.proposer == PROPOSER:
             self._targets.on_refused(at, proposal)
 
@@ -245,49 +217,28 @@ class Execution:
 
         Each effect is exposure from here on, whether or not it reaches the venue.
         """
-        cancels = [self._cancel(at, wish.client_id, wish.why) for wish in cancellations]
-        places = [self._place(at, item.proposal, max(item.policy_version, policy_version)) for item in approved]
+        self._stirred = True
+        cancels = [self._account.cancel(at, wish.client_id, wish.why) for wish in cancellations]
+        places = [
+            self._account.place(at, item.proposal, max(item.policy_version, policy_version)) for item in approved
+        ]
+        for place in places:
+            if place is not None:
+                self._inquiries.reconciler.hasten(place.venue, at)
         # Cancels first: the margin they free may be what the new order needs, and
         # if we stop half-way the account holds less risk, never more.
         return [effect for effect in (*cancels, *places) if effect is not None]
 
-    def _place(self, at: int, proposal: Proposal, policy_version: int) -> PlaceOrder | None:
-        if already_served(proposal, self._ledger.attempts(proposal.proposer, proposal.purpose)):
-            return None
-        client_id = self._ids.next()
-        self._ledger.put(record_of(proposal, at=at, client_id=client_id, number=self._ids.issued))
-        return order_of(proposal, at=at, client_id=client_id, policy_version=policy_version)
-
-    def _cancel(self, at: int, client_id: str, why: str) -> CancelOrder | None:
-        record = self._ledger.order(client_id)
-        if record is None or record.state.final or record.state is OrderState.CANCELLING:
-            return None
-        if record.state is OrderState.UNKNOWN and record.cancel_asked:
-            return None
-        if _protects(record) and self._is_last_stop(record):
-            return None
-        asked = replace(record, cancel_asked=True)
-        after = state_after(asked, Sign.CANCEL_ASKED)
-        self._ledger.put(replace(asked, state=after, moved_at=at if after is not record.state else record.moved_at))
-        return cancel_of(record, at=at, why=why)
-
-    def _is_last_stop(self, record: OrderRecord) -> bool:
-        """Whether cancelling `record` would leave an open position without an acknowledged stop."""
-        if self._positions.of(record.account, record.venue, record.symbol).quantity == 0:
-            return False
-        others = self._ledger.live(record.venue, record.symbol)
-        return not any(_protects(other) for other in others if other.client_id != record.client_id)
-
     def on_policy(self, at: int, view: View) -> list[CancelOrder]:
         """Return the cancels of working orders that add risk where the level no longer lets them work."""
         cancels: list[CancelOrder | None] = []
-        for venue, symbol in self._ledger.live_keys():
-            for record in self._ledger.live(venue, symbol):
-                if record.reduces or record.intent not in _CANCELLED_BY_LEVEL:
-                    continue
-                level = view.level(venue, symbol, record.intent.value)
-                if level >= Level.REDUCE_ONLY:
-                    cancels.append(self._cancel(at, record.client_id, f"level is {level.word}"))
+        for record in self._account.all_live():
+            if record.reduces or record.intent not in _CANCELLED_BY_LEVEL:
+                continue
+            level = view.level(record.venue, record.symbol, record.intent.value)
+            if level >= Level.REDUCE_ONLY:
+                self._stirred = True
+                cancels.append(self._account.cancel(at, record.client_id, f"level is {level.word}"))
         return [effect for effect in cancels if effect is not None]
 
     # Targets.
@@ -296,50 +247,58 @@ class Execution:
         self, at: int, episode: Episode, flags: Mapping[str, FlagValue]
     ) -> list[TargetOpened | Notify]:
         """Open the targets of an episode's action, computed now and never again."""
-        adding = [
-            record for key in self._ledger.live_keys() for record in self._ledger.live(*key) if not record.reduces
-        ]
-        return self._targets.open(at, episode, flags, positions=self._positions.all(), adding=adding)
+        self._stirred = True
+        adding = [record for record in self._account.all_live() if not record.reduces]
+        return self._targets.open(at, episode, flags, positions=self._account.positions.all(), adding=adding)
 
     def has_targets(self) -> bool:
         """Whether any target is not reached yet."""
         return self._targets.any()
 
-    def converge(self, at: int, view: View) -> list[Proposal | Cancellation | PlanMade]:
+    def converge(self, at: int, view: View) -> list[Proposal | Cancellation | PlanMade | AskVenue]:
         """Return the reduce-only orders that bring positions to their tightest targets."""
+        self._stirred = True
         return self._targets.converge(at, view, self)
 
+    # Time.
+
     def next_due(self) -> int | None:
-        """Return when an order toward a target is to be tried again (ns), or None."""
-        return self._targets.next_due()
+        """Return when something is due (ns), or None. Asked at every event, so worked out only after one of ours."""
+        if self._stirred:
+            self._stirred = False
+            dues = (self._targets.next_due(), self._inquiries.next_due(), self._standing.next_due())
+            self._soonest = min((due for due in dues if due is not None), default=None)
+        return self._soonest
+
+    def on_timer(self, at: int, view: View) -> list[Derived]:
+        """Let what is not answered for too long be doubted; return the samples that are due."""
+        due = self.next_due()
+        if due is None or due > at:
+            return []
+        self._stirred = True
+        self._inquiries.on_timer(at)
+        return self._sampled(at)
 
     def due(self, at: int, view: View) -> list[Wish]:
         """Return what is due at `at`; what leads toward a target is for `converge`."""
+        due = self.next_due()
+        if due is None or due > at:
+            return []
+        self._stirred = True
         self._targets.on_timer(at)
-        return []
+        return [*self._inquiries.due(at), *self._collect(), *self._inquiries.flatten_step(at, view)]
 
     def dump(self) -> Data:
         """Return everything as JSON data."""
         return {
-            "epoch": self._ids.epoch, "issued": self._ids.issued, "orders": self._ledger.dump(),
-            "asks": self._asks, "fills": self._positions.dump(), "targets": self._targets.dump(), "news": list(self._news),
+            "account": self._account.dump(), "inquiries": self._inquiries.dump(), "targets": self._targets.dump(),
+            "standing": self._standing.dump(),
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` wrote."""
-        self._ids.epoch, self._ids.issued = data["epoch"], data["issued"]
-        self._asks = data["asks"]
-        self._ledger.load(data["orders"])
-        self._positions.load(data["fills"])
+        self._stirred = True
+        self._account.load(data["account"])
+        self._inquiries.load(data["inquiries"])
         self._targets.load(data["targets"])
-        self._news = list(data["news"])
-
-
-def _protects(record: OrderRecord) -> bool:
-    return record.intent is Intent.STOP and record.working
-
-
-def _cancellation(record: OrderRecord, why: str) -> Cancellation:
-    return Cancellation(
-        proposer=record.proposer, client_id=record.client_id, venue=record.venue, symbol=record.symbol, why=why
-    )
+        self._standing.load(data["standing"])

@@ -1,0 +1,228 @@
+"""Orders of unknown fate: looked up until they are proven to be there, or proven not to be.
+
+An order without an answer is waited for, then looked up by its id in its own book, in the
+other one, among the trades, and at last the position is compared. Only when all of that
+was empty twice, and long enough after the order left, is it proven absent. A question
+that failed proves nothing. Nothing here is ever sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from engine.model.answers import AccountReported, OrderAbsent
+from engine.model.codec import Data, from_data, to_data
+from engine.model.effects import AskVenue
+from engine.model.ledger import OrderRecord
+from engine.model.reports import Query
+from engine.model.terms import ExecutionTerms
+from engine.model.time import MINUTE, SECOND
+
+BEFORE_SENT = MINUTE
+"""Trades are asked for from this long before the order was sent: clocks differ."""
+UNANSWERED = 30 * SECOND
+"""A question without even a failure for this long is asked again."""
+PROOFS = 2
+"""How often both books and the trades must have been empty."""
+
+Number = Callable[[AskVenue], AskVenue]
+Find = Callable[[str], OrderRecord | None]
+
+
+class Where(StrEnum):
+    """Where the answer is looked for."""
+
+    WAITING = "waiting"
+    """It may still come by itself."""
+    OWN = "own"
+    OTHER = "other"
+    TRADES = "trades"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """The search for one order. Instants in ns; `asked` is the number of the question under way, 0 for none."""
+
+    client_id: str
+    since: int
+    due_at: int
+    wait: int
+    where: Where
+    asked: int = 0
+    round_at: int = 0
+    """When the present round began."""
+    absences: int = 0
+    """Rounds in which neither the books nor the trades knew the order."""
+
+
+class Doubts:
+    """The searches under way, by client id."""
+
+    def __init__(self, terms: ExecutionTerms, number: Number, find: Find) -> None:
+        self._terms, self._number, self._find = terms, number, find
+        self._doubts: dict[str, Doubt] = {}
+        self._soonest: int | None = None
+
+    def of(self, client_id: str) -> Doubt | None:
+        """Return the search for one order, or None."""
+        return self._doubts.get(client_id)
+
+    def await_answer(self, client_id: str, at: int) -> None:
+        """Expect an answer of its own accord within `in_flight`; a search that is under way is over."""
+        self._put(Doubt(
+            client_id=client_id, since=at, due_at=at + self._terms.in_flight, wait=self._terms.first_lookup,
+            where=Where.WAITING,
+        ))
+
+    def begin(self, client_id: str, at: int, *, fetch: bool = False) -> None:
+        """Look for the order from now on; a search under way goes on. With `fetch` its trades are asked for now."""
+        known = self._doubts.get(client_id)
+        if known is None or known.where is Where.WAITING:
+            wait = self._terms.first_lookup
+            known = Doubt(client_id=client_id, since=at, due_at=at + wait, wait=wait, where=Where.OWN)
+            self._put(known)
+        if fetch and not known.asked:
+            self._put(replace(known, where=Where.TRADES, due_at=min(known.due_at, at)))
+
+    def end(self, client_id: str) -> None:
+        """The fate of the order is known."""
+        if self._doubts.pop(client_id, None) is not None:
+            self._measure()
+
+    def ask_anew(self, at: int) -> None:
+        """The process that asked is gone, and the answers with it."""
+        for doubt in list(self._doubts.values()):
+            if doubt.asked:
+                self._put(replace(doubt, asked=0, where=Where.OWN, due_at=at))
+
+    def overdue(self, at: int) -> list[OrderRecord]:
+        """Return the orders for whose answer was waited long enough; they are looked for from now on."""
+        late: list[OrderRecord] = []
+        for doubt in self._ripe(at):
+            record = self._find(doubt.client_id)
+            if doubt.where is Where.WAITING and record is not None:
+                self._put(replace(doubt, where=Where.OWN, since=at, due_at=at))
+                late.append(record)
+        return late
+
+    def due(self, at: int) -> list[AskVenue]:
+        """Return the questions that are due."""
+        if self._soonest is None or self._soonest > at:
+            return []
+        asks: list[AskVenue] = []
+        for doubt in self._ripe(at):
+            record = self._find(doubt.client_id)
+            if record is None:
+                self.end(doubt.client_id)
+            elif doubt.asked:
+                # Nobody answered, not even with a failure: what was asked then means nothing now.
+                self._later(doubt, at)
+            elif doubt.where is not Where.WAITING:
+                asks.append(self._ask(doubt, record, at))
+        return asks
+
+    def on_found(self, ask: int, at: int) -> None:
+        """The order was found: what it says of the order's fate is for others to judge."""
+        doubt = self._asked(ask)
+        if doubt is not None:
+            self._later(doubt, at)
+
+    def on_absent(self, event: OrderAbsent, at: int) -> list[AskVenue]:
+        """One book does not know the order: ask the next place."""
+        doubt = self._asked(event.ask)
+        record = None if doubt is None else self._find(doubt.client_id)
+        if doubt is None or record is None or doubt.where not in (Where.OWN, Where.OTHER):
+            return []
+        where = Where.OTHER if doubt.where is Where.OWN else Where.TRADES
+        return [self._ask(replace(doubt, where=where), record, at)]
+
+    def on_trades(self, ask: int, at: int) -> list[AskVenue]:
+        """All trades of an order's symbol were told; if that had settled the matter there were no doubt any more."""
+        doubt = self._asked(ask)
+        record = None if doubt is None else self._find(doubt.client_id)
+        if doubt is None or record is None:
+            return []
+        if record.state.final or record.unseen > 0 or doubt.where is not Where.TRADES:
+            self._later(doubt, at)
+            return []
+        doubt = replace(doubt, absences=doubt.absences + 1)
+        known_since = max(record.sent_at, doubt.since) + self._terms.absent_grace
+        if doubt.absences >= PROOFS and doubt.round_at >= known_since:
+            return [self._ask(replace(doubt, where=Where.ACCOUNT), record, at)]
+        self._later(doubt, at)
+        return []
+
+    def on_account(self, event: AccountReported, at: int, agrees: Callable[[OrderRecord], bool]) -> list[OrderRecord]:
+        """Return the orders that are now proven absent: the position is as we count it."""
+        doubt = self._asked(event.ask)
+        record = None if doubt is None else self._find(doubt.client_id)
+        if doubt is None or record is None or doubt.where is not Where.ACCOUNT:
+            return []
+        if not agrees(record):
+            self._later(doubt, at)
+            return []
+        self.end(doubt.client_id)
+        return [record]
+
+    def on_failed(self, ask: int, at: int) -> None:
+        """A question got no answer: the same again, later."""
+        doubt = self._asked(ask)
+        if doubt is not None:
+            self._put(replace(
+                doubt, asked=0, due_at=at + doubt.wait, wait=min(2 * doubt.wait, self._terms.longest_lookup)
+            ))
+
+    def next_due(self) -> int | None:
+        """Return when something is due (ns), or None."""
+        return self._soonest
+
+    def _ask(self, doubt: Doubt, record: OrderRecord, at: int) -> AskVenue:
+        where = doubt.where
+        if record.state.final:
+            # What happened to it is known; only fills are missing.
+            where = Where.TRADES
+        query = {Where.TRADES: Query.TRADES, Where.ACCOUNT: Query.ACCOUNT}.get(where, Query.ORDER)
+        of_order = query is Query.ORDER
+        ask = self._number(AskVenue(
+            at=at, ask=0, query=query, venue=record.venue, symbol=record.symbol,
+            client_id=record.client_id if of_order else "",
+            conditional=of_order and record.conditional is (where is Where.OWN),
+            since=max(record.sent_at - BEFORE_SENT, 0) if query is Query.TRADES else 0,
+            why=f"{record.client_id} is {record.state.value}",
+        ))
+        round_at = at if where is Where.OWN else doubt.round_at
+        self._put(replace(doubt, where=where, asked=ask.ask, due_at=at + UNANSWERED, round_at=round_at))
+        return ask
+
+    def _later(self, doubt: Doubt, at: int) -> None:
+        self._put(replace(
+            doubt, where=Where.OWN, asked=0, due_at=at + doubt.wait,
+            wait=min(2 * doubt.wait, self._terms.longest_lookup),
+        ))
+
+    def _asked(self, ask: int) -> Doubt | None:
+        return next((doubt for doubt in self._doubts.values() if ask and doubt.asked == ask), None)
+
+    def _ripe(self, at: int) -> list[Doubt]:
+        ripe = [doubt for doubt in self._doubts.values() if doubt.due_at <= at]
+        return sorted(ripe, key=lambda doubt: (doubt.due_at, doubt.client_id))
+
+    def _put(self, doubt: Doubt) -> None:
+        self._doubts[doubt.client_id] = doubt
+        self._measure()
+
+    def _measure(self) -> None:
+        self._soonest = min((doubt.due_at for doubt in self._doubts.values()), default=None)
+
+    def dump(self) -> Data:
+        """Return every search, in the order in which they began."""
+        return [to_data(doubt) for doubt in self._doubts.values()]
+
+    def load(self, data: Data) -> None:
+        """Become what `dump` wrote."""
+        doubts: list[Doubt] = [from_data(Doubt, item) for item in data]
+        self._doubts = {doubt.client_id: doubt for doubt in doubts}
+        self._measure()
