@@ -15,6 +15,7 @@ from engine.adapters.venue_server_gateway_door import Door, GatewayTerms, Reques
 from engine.adapters.venue_server_gateway_faults import (
     NO_WIRE_FAULTS,
     Happenings,
+    StreamRule,
     WireFault,
     WireFaults,
     WireRule,
@@ -168,6 +169,17 @@ class Gateway:
         """Let everything up to `at` happen; return what goes out on the private streams, in order."""
         self.office.run(at)
         return self.listeners.take(at)
+
+    @property
+    def faults(self) -> WireFaults:
+        """All that goes wrong, with what was added since."""
+        return self._happenings.faults
+
+    def add_fault(self, rule: WireRule | StreamRule) -> None:
+        """Have one more rule from now on, behind all others."""
+        self._happenings.add(rule)
+        if isinstance(rule, StreamRule) and rule.timed:
+            self.listeners.plan(rule)
 
     def knows_key(self, key: str, at: int) -> bool:
         """Whether the listen key lives at `at`."""

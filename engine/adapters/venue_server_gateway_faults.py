@@ -7,7 +7,7 @@ is part of the gateway's state, so that a gateway that was loaded goes on as the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -143,6 +143,14 @@ class Happenings:
     def __init__(self, faults: WireFaults) -> None:
         self.faults = faults
         self._met: dict[str, int] = {}
+
+    def add(self, rule: WireRule | StreamRule) -> None:
+        """Have one more rule, behind all others."""
+        faults = self.faults
+        self.faults = (
+            replace(faults, requests=(*faults.requests, rule)) if isinstance(rule, WireRule)
+            else replace(faults, streams=(*faults.streams, rule))
+        )
 
     def _meets(self, name: str, rule: WireRule | StreamRule) -> bool:
         met = self._met[name] = self._met.get(name, 0) + 1

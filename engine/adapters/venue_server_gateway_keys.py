@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import insort
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
@@ -39,6 +40,10 @@ class Listeners:
         self._timed: list[StreamRule] = sorted(timed, key=lambda rule: rule.start)
         self._happened = 0
         """How many of the timed faults have happened."""
+
+    def plan(self, rule: StreamRule) -> None:
+        """Have one more fault happen at its time."""
+        insort(self._timed, rule, lo=self._happened, key=lambda each: each.start)
 
     def open(self, at: int) -> str:
         """Return the living key, its life renewed, or a new one."""

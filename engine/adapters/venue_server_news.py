@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from engine.model.codec import Data
+from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Announcement, OraclePrice, Quote
 from engine.model.time import MS
 
@@ -86,6 +87,18 @@ class Announcements:
 
 def _refused(why: str) -> tuple[int, Data]:
     return 200, {"code": "000002", "message": why, "messageDetail": None, "data": None, "success": False}
+
+
+def spot_instruments() -> tuple[Instrument, ...]:
+    """Return what is known of those pairs; nobody can trade them here."""
+    return tuple(
+        Instrument(
+            venue=SPOT_VENUE, symbol=pair, base=pair.removesuffix("USDT"), quote="USDT", kind=MarketKind.SPOT,
+            tick=SPOT_TICK, step=Decimal(1), min_quantity=Decimal(1), max_quantity=Decimal(10_000_000),
+            min_notional=Decimal(5),
+        )
+        for pair in SPOT_PAIRS
+    )
 
 
 def peg_quotes(price: OraclePrice) -> tuple[Quote, ...]:

@@ -58,9 +58,11 @@ class StreamBook:
 
     def on_delta(self, event: DepthDelta) -> Change | None:
         """Apply `event`; return what that changes, None where nothing."""
-        if not self._has_depth:
-            self._bids, self._asks, self._has_depth = {}, {}, True
-        return self._apply(event.bids, event.asks)
+        if self._has_depth:
+            return self._apply(event.bids, event.asks)
+        self._has_depth = True  # what quotes had made of it goes
+        bids, asks = (tuple(level for level in side if level[1] > 0) for side in (event.bids, event.asks))
+        return self._become(bids, asks)
 
     def on_quote(self, event: Quote) -> Change | None:
         """Become the one level of `event`, unless the tape holds depth; return what that changes."""

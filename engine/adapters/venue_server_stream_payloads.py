@@ -107,11 +107,12 @@ def depth_snapshot(book: StreamBook, limit: int, at: int, form: Fineness) -> Dat
     }
 
 
-def mark_price(symbol: str, price: str, rate: str, at: int) -> Data:
-    """Return the mark price at `at` (ns); the index is the same, and funding is due at the next full 8 hours."""
+def mark_price(symbol: str, mark: tuple[str, str], every: int, at: int) -> Data:
+    """Return (mark price, funding rate) at `at` (ns); the index is the same, and funding is paid each `every` ns."""
+    price, rate = mark
     return {
         "e": "markPriceUpdate", "E": at // MS, "s": symbol, "p": price, "P": price, "i": price, "r": rate,
-        "T": (at // FUNDING_EVERY + 1) * FUNDING_EVERY // MS,
+        "T": (at // every + 1) * every // MS,
     }
 
 

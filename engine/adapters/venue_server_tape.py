@@ -107,13 +107,24 @@ class Shift:
         return replace(event, venue=VENUE, venue_at=venue_at, received_at=received_at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a tape is told."""
+
+    speed: float = 1.0
+    """How many times as fast as it happened."""
+    skip: int = 0
+    """How much of its beginning is told at once, as if it had been heard before (ns of the tape)."""
+    loop: bool = False
+    """Whether it begins again after its end."""
+
+
 class TapePlayer:
     """Tells a tape as it goes; after its end it begins anew, or tells the last quotes again: nobody hears silence."""
 
-    def __init__(self, tape: Tape, clock: Clock, show: Show, *, speed: float = 1.0, loop: bool = False) -> None:
-        """`show` takes each event at its instant; `loop` begins again after the end."""
-        self._tape, self._clock, self._show = tape, clock, show
-        self._speed, self._loop = speed, loop
+    def __init__(self, tape: Tape, clock: Clock, show: Show, pace: Pace) -> None:
+        """`show` takes each event at its instant."""
+        self._tape, self._clock, self._show, self._pace = tape, clock, show, pace
         self._venue = played_venue(tape.header)
         self._quotes: dict[str, Quote] = {}
         self._oracles: dict[tuple[str, str], OraclePrice] = {}
@@ -124,13 +135,15 @@ class TapePlayer:
         """Events of other venues, which were left out."""
         self.tellings = 0
         """How often the tape began."""
+        self.skipping = False
+        """Whether what is told now lies before the place from which the tape is played."""
         self.over = False
         """Whether the tape has been told to its end, at least once."""
 
     async def play(self) -> None:
         """Tell the tape from now on, until cancelled."""
         await self._tell()
-        while self._loop:
+        while self._pace.loop:
             await asyncio.sleep(RESEND_EVERY / SECOND)
             await self._tell()
         while True:
@@ -139,13 +152,14 @@ class TapePlayer:
 
     async def _tell(self) -> None:
         self.tellings += 1
+        speed, skip = self._pace.speed, self._pace.skip
         shift: Shift | None = None
         for number, (at, event) in enumerate(self._tape.events()):
             if shift is None:
-                shift = Shift(
-                    first_at=at, start=self._clock.now(), speed=self._speed, venue=self._venue, ids=self._last_id
-                )
+                start = self._clock.now() - int(skip / speed)
+                shift = Shift(first_at=at, start=start, speed=speed, venue=self._venue, ids=self._last_id)
             due = shift.instant(at)
+            self.skipping = at < shift.first_at + skip
             late = self._clock.now() - due
             if late < 0 or number % BREATHE_EVERY == 0:
                 await asyncio.sleep(max(0, -late) / SECOND)

@@ -158,8 +158,8 @@ def test_the_account_is_heard_on_a_listen_key_of_its_own(side: Side) -> None:
 
 
 @pytest.mark.parametrize("word", ["TRIGGERED", "FINISHED"])
-def test_a_conditional_order_that_triggered_is_called_closed_and_filled_though_nothing_was(side: Side, word: str) -> None:
-    """`aq`, what was executed, is 0; ccxt makes a closed order's fill up from its amount. Read `info`, never `filled`."""
+def test_a_conditional_order_that_triggered_is_called_filled_though_nothing_was(side: Side, word: str) -> None:
+    """`aq`, what was executed, is 0; ccxt makes the fill of a closed order up from its amount: read `info`."""
     side.server.first = {"/private": [{**ALGO_NEW, "o": {**ALGO_NEW["o"], "X": word}}]}  # type: ignore[dict-item]
 
     async def watched() -> Any:
