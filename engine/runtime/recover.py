@@ -16,7 +16,7 @@ from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
 from engine.core.step import step, wake
 from engine.model.codec import canonical, decode
-from engine.model.effects import PlaceOrder
+from engine.model.effects import Effect, PlaceOrder
 from engine.model.events import Event, Input, RecoveryBroken, Reload, RunMode, Start
 from engine.ports.journal import Checkpoint, Journal, JournalError
 from engine.ports.venue import SimulatedVenue
@@ -135,11 +135,9 @@ def _take_again(found: Recovered, journal: Journal, read: Read) -> None:
 
 def _break_off(found: Recovered, journal: Journal, effect_n: int, why: str) -> None:
     """Keep the state as far as it went, and name every order that left since `effect_n`: it may be at the venue."""
-    left = (
-        decode(PlaceOrder, effect.payload) for effect in journal.effects_after(effect_n)
-        if effect.kind == PlaceOrder.__name__
-    )
-    orders = tuple(order for order in left if found.state.execution.order(order.client_id) is None)
+    left = [decode(Effect, effect.payload) for effect in journal.effects_after(effect_n)]
+    known = found.state.execution.order
+    orders = tuple(one for one in left if isinstance(one, PlaceOrder) and known(one.client_id) is None)
     tail = journal.tail()
     found.broken = RecoveryBroken(what=why, orders=orders)
     found.seq, found.at = max(found.seq, tail.seq), max(found.at, tail.at)

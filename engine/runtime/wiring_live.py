@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.adapters.bus_local import LocalBus
 from engine.adapters.notifier_print import JournalledNotifier
 from engine.model.time import SECOND
 from engine.ports.bus import Bus
@@ -37,8 +38,6 @@ def producers_of(live: LiveSettings) -> frozenset[str]:
 
 def local_bus() -> Bus:
     """Return a bus inside this process."""
-    from engine.adapters.bus_local import LocalBus
-
     return LocalBus()
 
 
