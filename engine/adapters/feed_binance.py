@@ -18,7 +18,7 @@ from engine.adapters.feed_binance_parse import VENUE, Read, Reader, Refused, rea
 from engine.adapters.feed_line import LineLimits, Slot
 from engine.adapters.feed_outside import Outside
 from engine.adapters.feed_rest import Rest, Unanswered
-from engine.model.market import DepthDelta, FeedDropped, FeedState, Trade
+from engine.model.market import DepthDelta, FeedDropped, FeedState
 from engine.model.time import MINUTE, SECOND
 from engine.ports.feed import MARKET
 
@@ -87,7 +87,6 @@ class BinanceFeed:
         self._wanted: dict[str, int] = {}
         """Symbols whose whole book is to be fetched, first come first served, and how often it was refused."""
         self._want = asyncio.Event()
-        self._trades: dict[str, int] = {}
         self._group: asyncio.TaskGroup | None = None
         self.faults: Counter[str] = Counter()
         """What went wrong beside messages, by what it was."""
@@ -140,6 +139,8 @@ class BinanceFeed:
                 if DEPTH in self._settings.streams:
                     group.create_task(self._fetch_books(rest))
                     group.create_task(self._refresh_books())
+                if "aggTrade" in self._settings.streams:
+                    group.create_task(self._tell_lost())
                 if "markPrice@1s" in self._settings.streams:
                     group.create_task(self._learn_funding(rest))
                 await asyncio.Event().wait()
@@ -179,14 +180,17 @@ class BinanceFeed:
         if type(event) is DepthDelta:
             self._take_delta(event)
             return
-        if type(event) is Trade:
-            last = self._trades.get(event.symbol)
-            self._trades[event.symbol] = read.number
-            if last is not None and read.number > last + 1:
-                lost = read.number - last - 1
-                self.faults["trades missed"] += lost
-                self._tell(FeedDropped(VENUE, event.symbol, "Trade", lost, event.received_at))
         self._tell(event)
+
+    async def _tell_lost(self) -> None:
+        """Say which trades were missed, once they can no longer come on a line that overlaps."""
+        patience = self._settings.line.overlap
+        while True:
+            await self._outside.sleep(patience / SECOND)
+            now = self._outside.clock.now()
+            for symbol, lost in self._reader.trades.lost(now, patience):
+                self.faults["trades missed"] += lost
+                self._tell(FeedDropped(VENUE, symbol, "Trade", lost, now))
 
     def _take_delta(self, event: DepthDelta) -> None:
         book = self._books.get(event.symbol)
@@ -208,14 +212,16 @@ class BinanceFeed:
         """Fetch whole books one after another: they share the address's weight with orders."""
         while True:
             await self._want.wait()
-            for symbol in tuple(self._wanted):
+            while self._wanted:
+                # What nobody can believe goes before what is only refreshed.
+                broken = (symbol for symbol in self._wanted if not self._books[symbol].whole)
+                symbol = next(broken, next(iter(self._wanted)))
                 failures = self._wanted.pop(symbol)
                 wait_s = await self._fetch_book(rest, symbol, failures)
                 if wait_s:
                     self._later(symbol, failures + 1, wait_s)
                 await self._outside.sleep(self._settings.book_pause / SECOND)
-            if not self._wanted:
-                self._want.clear()
+            self._want.clear()
 
     async def _fetch_book(self, rest: Rest, symbol: str, failures: int) -> float:
         """Tell the whole book of `symbol`; return 0, or in how many seconds to try again."""

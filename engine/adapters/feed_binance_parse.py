@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from engine.adapters.feed_binance_trades import RESET_MS, TradeIds
 from engine.adapters.feed_line import Heard, Reply
 from engine.adapters.feed_outside import UNREADABLE, read_json
 from engine.model.market import DepthDelta, DepthSnapshot, FundingRate, Levels, MarketEvent, Quote, Trade
@@ -168,15 +169,12 @@ class Reader:
     `counts` says what became of the messages: by event, `duplicate`, and by refusal.
     """
 
-    RESET_MS = 1_000
-    """A number that went back while the venue's time went on by more is a new count, not an old message."""
-
     def __init__(self, watched: set[str], take: Callable[[Read], None]) -> None:
         self._watched, self._take = watched, take
         self.counts: Counter[str] = Counter()
-        self.funding = Funding()
+        self.funding, self.trades = Funding(), TradeIds()
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
-        """(symbol, stream) to number and instant of the newest."""
+        """(symbol, stream) to number and instant of the newest: an older one says nothing any more."""
         self._readers: dict[str, Callable[[Any, int], Read]] = {
             "bookTicker": read_quote, "aggTrade": read_trade, "depthUpdate": read_delta,
             "markPriceUpdate": self.funding.read,
@@ -203,7 +201,10 @@ class Reader:
         except UNREADABLE:
             self.counts["refused: not a message"] += 1
             return False
-        if self._is_new((symbol, kind), found):
+        if (
+            self.trades.take(symbol, found.number, found.at_ms, received_at) if kind == "aggTrade"
+            else self._is_new((symbol, kind), found)
+        ):
             self.counts[kind] += 1
             self._take(found)
         else:
@@ -212,7 +213,7 @@ class Reader:
 
     def _is_new(self, key: tuple[str, str], found: Read) -> bool:
         number, at = self._seen.get(key, (-1, 0))
-        if found.number > number or (found.number < number and found.at_ms > at + self.RESET_MS):
+        if found.number > number or (found.number < number and found.at_ms > at + RESET_MS):
             self._seen[key] = (found.number, found.at_ms)
             return True
         return False

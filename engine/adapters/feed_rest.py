@@ -19,7 +19,7 @@ from engine.model.time import SECOND
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
-LIMITED = frozenset({403, 418, 429, 503})
+LIMITED = frozenset({403, 418, 429})
 DEFAULT_WAIT_S, LONGEST_WAIT_S = 60.0, 3 * 86_400.0
 """Where the venue does not say how long, and the longest ban that Binance knows."""
 NOT_MODIFIED = 304
@@ -88,7 +88,7 @@ class Rest:
 
     def _refused(self, status: int, retry_after: str, body: bytes) -> Unanswered:
         wait_s = 0.0
-        if status in LIMITED:
+        if status in LIMITED or retry_after:
             wait_s = min(float(retry_after), LONGEST_WAIT_S) if retry_after.isdecimal() else DEFAULT_WAIT_S
             self._frozen_until = self._outside.clock.monotonic() + int(wait_s * SECOND)
         return Unanswered(f"HTTP {status}: {body[:80]!r}", status=status, wait_s=wait_s)

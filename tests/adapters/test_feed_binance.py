@@ -115,7 +115,7 @@ def test_a_burst_of_trades_is_told_whole() -> None:
     assert scene.ear.of(FeedDropped) == []
 
 
-def test_trades_that_were_missed_are_told_as_lost() -> None:
+def test_trades_that_were_missed_are_told_as_lost_and_late_ones_as_trades() -> None:
     async def part(scene: Scene) -> None:
         await scene.connected()
         await scene.venue.say("btcusdt@aggTrade", trade(5))
@@ -125,12 +125,18 @@ def test_trades_that_were_missed_are_told_as_lost() -> None:
         await scene.time.advance(1)
         await until(lambda: "btcusdt@aggTrade" in scene.venue.subscribed())
         await scene.venue.say("btcusdt@aggTrade", trade(9))
-        await scene.told(Trade, 2)
+        await scene.venue.say("btcusdt@aggTrade", trade(7))
+        await scene.told(Trade, 3)
+        assert scene.ear.of(FeedDropped) == []
+        for _ in range(3):
+            await scene.time.advance(5)
+            await scene.venue.say("btcusdt@aggTrade", trade(9))
 
     scene = play(part)
 
     (lost,) = scene.ear.of(FeedDropped)
-    assert (lost.symbol, lost.stream, lost.count) == ("BTCUSDT", "Trade", 3)
+    assert (lost.symbol, lost.stream, lost.count) == ("BTCUSDT", "Trade", 2)
+    assert [event.trade_id for event in scene.ear.of(Trade)] == ["5", "9", "7"]
 
 
 def test_a_cut_line_is_opened_again_and_both_are_told() -> None:

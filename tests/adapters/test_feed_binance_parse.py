@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from engine.adapters.feed_binance_book import BookIds
 from engine.adapters.feed_binance_parse import Read, Reader, Refused, read_snapshot
+from engine.adapters.feed_binance_trades import MOST_MISSING, TradeIds
 from engine.adapters.feed_line import Reply
 from engine.model.market import DepthDelta, DepthSnapshot, FundingRate, MarketEvent, Quote, Trade
 from engine.model.time import HOUR, MS, SECOND
@@ -352,3 +353,31 @@ def test_a_whole_book_older_than_what_was_told_is_not_told() -> None:
     assert book.on_delta(DepthDelta("v", "X", (), (), 13, 15, 12, SECOND, 0)) is None
     assert book.on_delta(DepthDelta("v", "X", (), (), 3, 4, 2, 9 * SECOND, 0)) is not None, "ids began anew"
     assert not book.whole
+
+
+@given(st.lists(st.integers(0, 60), max_size=60), st.data())
+def test_every_trade_is_heard_once_or_told_as_lost(order: list[int], data: st.DataObject) -> None:
+    """Whatever the order and however often: from the first number to the highest nothing is in neither place."""
+    ids, heard, lost, now = TradeIds(), list[int](), 0, 0
+    for number in order:
+        now += data.draw(st.integers(0, 3), label="pause")
+        if ids.take("X", number, 0, now):
+            heard.append(number)
+        lost += sum(count for _, count in ids.lost(now, 5))
+    lost += sum(count for _, count in ids.lost(now + 5, 5))
+    assert ids.lost(now + 99, 5) == []
+    assert len(heard) == len(set(heard))
+    if order:
+        assert len(heard) + lost == max(order) - order[0] + 1
+        assert all(number >= order[0] for number in heard)
+
+
+def test_a_long_hole_and_a_new_count_of_trades_are_told_and_forgotten() -> None:
+    ids = TradeIds()
+    assert ids.take("X", 0, 0, 0) and ids.take("X", 1_000_000, 0, 0)
+    assert ids.lost(0, 5) == [("X", 1_000_000 - 1 - MOST_MISSING)], "what is too long to wait for is lost at once"
+    assert ids.take("X", 999_999, 0, 1)
+    assert ids.take("X", 3, 60_000, 2), "the venue counts anew"
+    assert not ids.take("X", 3, 60_000, 2)
+    assert ids.lost(2, 5) == [("X", MOST_MISSING - 1)]
+    assert ids.take("X", 4, 60_001, 2) and ids.lost(99, 5) == []
