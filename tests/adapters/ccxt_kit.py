@@ -223,7 +223,7 @@ class Told(list[VenueEvent]):
             while not wanted():
                 await asyncio.sleep(0.005)
 
-    async def count(self, number: int) -> list[VenueEvent]:
+    async def first(self, number: int) -> list[VenueEvent]:
         await self.until(lambda: len(self) >= number)
         return list(self)
 

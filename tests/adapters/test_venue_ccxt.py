@@ -69,7 +69,7 @@ def test_an_order_leaves_as_the_venue_wants_it(placed: Any, path: str, params: d
     async def test(venue: RecordingVenue) -> None:
         async with client(venue) as (adapter, told):
             adapter.place(placed, 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         (sent,) = venue.sent("POST", path)
         assert params.items() <= sent.params.items()
         assert sent.params["clientAlgoId" if path == ALGO else "newClientOrderId"] == placed.client_id
@@ -96,7 +96,7 @@ def test_what_cannot_be_right_never_leaves(bad: Any) -> None:
     async def test(venue: RecordingVenue) -> None:
         async with client(venue) as (adapter, told):
             adapter.place(bad, 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderRejected)
         assert event.kind is Rejection.NOT_SENT
         assert not venue.sent("POST", ORDER) and not venue.sent("POST", ALGO)
@@ -134,7 +134,7 @@ def test_a_reply_that_proves_nothing_leaves_the_order_uncertain_and_sends_it_onc
         async with client(venue) as (adapter, told):
             venue.script("POST", ORDER, DOUBTFUL[name])
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
             await asyncio.sleep(0.02)
             assert len(told) == 1
         assert isinstance(event, OrderUncertain), event
@@ -152,7 +152,7 @@ def test_half_a_reply_is_no_acceptance(cut: int) -> None:
         async with client(venue) as (adapter, told):
             venue.script("POST", ORDER, Answer(body=venue.regular(params), cut=cut))
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderUncertain), event
 
     run(test)
@@ -172,7 +172,7 @@ def test_a_refusal_by_the_venue_is_final_and_keeps_its_code(code: int, kind: Rej
         async with client(venue) as (adapter, told):
             venue.script("POST", ORDER, error(code, "LOT_SIZE and such words"))
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderRejected), event
         assert (event.code, event.kind) == (str(code), kind)
         assert len(venue.sent("POST", ORDER)) == 1
@@ -185,7 +185,7 @@ def test_a_refused_connection_was_surely_not_sent() -> None:
         async with client(venue) as (adapter, told):
             adapter._wire.exchange.urls["api"]["fapiPrivate"] = "http://127.0.0.1:9/fapi/v1"
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderRejected)
         assert event.kind is Rejection.NOT_SENT
 
@@ -198,7 +198,7 @@ def test_a_refusal_for_the_clock_measures_it_and_sends_the_same_id_once_more() -
             venue.clock_ahead_ms = 3_000
             venue.script("POST", ORDER, error(-1021, "Timestamp for this request is outside of the recvWindow."))
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         first, second = venue.sent("POST", ORDER)
         assert isinstance(event, OrderAccepted)
         assert first.params["newClientOrderId"] == second.params["newClientOrderId"]
@@ -216,7 +216,7 @@ def test_a_second_refusal_for_the_clock_is_a_refusal(time: Answer | None) -> Non
                 # The client's own library asks once more where a kept connection closed under a GET.
                 venue.script("GET", "/fapi/v1/time", time, time)
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderRejected)
         assert event.kind is Rejection.CLOCK
         assert len(venue.sent("POST", ORDER)) <= 2
@@ -239,14 +239,14 @@ def test_a_ban_silences_everything_until_it_is_over(ban: Answer) -> None:
         async with client(venue) as (adapter, told):
             venue.script("POST", ORDER, Answer(ban.status, body, ban.headers, ban.text))
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
             assert isinstance(event, OrderRejected)
             assert event.kind is Rejection.LIMITED
             before = len(venue.asked)
             adapter.place(order("rb-e-3"), 1)
             adapter.cancel(cancel(), 1)
             adapter.place(stop(), 1)
-            await told.count(4)
+            await told.first(4)
         assert len(venue.asked) == before
         placed = [one for one in told[1:] if isinstance(one, OrderRejected)]
         assert len(placed) == 2 and all(one.kind is Rejection.LIMITED for one in placed)
@@ -261,7 +261,7 @@ def test_at_the_moment_of_sending_the_gate_is_asked_and_may_keep_the_order_back(
         async with client(venue, gate=lambda order: why[0] if why else "") as (adapter, told):
             adapter.place(order(), 1)
             why.append("halted")  # after the order was handed over, before it could leave
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderWithheld)
         assert (event.client_id, event.reason) == ("rb-e-1", "halted")
         assert not venue.sent("POST", ORDER)
@@ -275,7 +275,7 @@ def test_the_gate_is_asked_again_before_the_one_repetition() -> None:
         async with client(venue, gate=lambda order: next(answers)) as (adapter, told):
             venue.script("POST", ORDER, error(-1021))
             adapter.place(order(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderWithheld)
         assert len(venue.sent("POST", ORDER)) == 1
 
@@ -289,7 +289,7 @@ def test_an_ioc_that_ended_is_accepted_and_gone_with_what_it_left() -> None:
         async with client(venue) as (adapter, told):
             venue.script("POST", ORDER, Answer(body=venue.regular(params, status="EXPIRED", executedQty="0.004")))
             adapter.place(ioc, 1)
-            accepted, gone = await told.count(2)
+            accepted, gone = await told.first(2)
         assert isinstance(accepted, OrderAccepted)
         assert isinstance(gone, OrderCancelled)
         assert (gone.remaining, gone.reason) == (D("0.006"), "ioc")
@@ -320,7 +320,7 @@ def test_a_cancel_ends_in_one_answer_and_assumes_nothing(
         async with client(venue) as (adapter, told):
             venue.script("DELETE", ALGO if conditional else ORDER, answer, answer)
             adapter.cancel(cancel(conditional=conditional), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
             await asyncio.sleep(0.02)
             assert len(told) == 1
         assert isinstance(event, wanted), event
@@ -335,7 +335,7 @@ def test_a_cancel_says_what_was_left() -> None:
         async with client(venue) as (adapter, told):
             venue.script("DELETE", ORDER, Answer(body=gone))
             adapter.cancel(cancel(), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderCancelled)
         assert (event.remaining, event.reason) == (D("0.008"), "requested")
 
@@ -346,9 +346,9 @@ def test_a_stop_of_ours_is_taken_back_in_its_own_book() -> None:
     async def test(venue: RecordingVenue) -> None:
         async with client(venue) as (adapter, told):
             adapter.place(stop(close_position=False, quantity=D("0.01"), reduce_only=True), 1)
-            await told.count(1)
+            await told.first(1)
             adapter.cancel(cancel("rb-e-2", conditional=True), 1)
-            _, event = await told.count(2)
+            _, event = await told.first(2)
         assert isinstance(event, OrderCancelled)
         assert event.remaining == D("0.01")
         assert not venue.sent("DELETE", ORDER)
@@ -363,7 +363,7 @@ def test_a_cancelled_stop_of_which_nothing_is_known_is_looked_up_before_it_is_ca
                               "clientAlgoId": "rb-old-1", "quantity": "0.5"}, algoStatus="CANCELED")
             venue.script("GET", ALGO, Answer(body=row))
             adapter.cancel(cancel("rb-old-1", conditional=True), 1)
-            (event,) = await told.count(1)
+            (event,) = await told.first(1)
         assert isinstance(event, OrderCancelled)
         assert event.remaining == D("0.5")
 
