@@ -75,7 +75,9 @@ def _vouched(watch: Watch, now: Moment) -> None:
 
 def _relieved(watch: Watch) -> None:
     watch.bare_since, watch.missing, watch.failures = 0, False, 0
-    watch.retry_at, watch.refused_as = 0, ""
+    watch.retry_at = 0
+    if not watch.purpose:
+        watch.refused_as = ""
 
 
 def _bare(watch: Watch, now: Moment) -> None:

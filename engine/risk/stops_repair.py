@@ -16,7 +16,7 @@ from engine.model.effects import Notify, PlanMade
 from engine.model.ledger import OrderRecord
 from engine.model.orders import Cancellation, Closing, Intent, OrderKind, OrderState, Proposal, Side
 from engine.model.reports import Rejection
-from engine.model.time import HOUR, SECOND
+from engine.model.time import HOUR, MINUTE, SECOND
 from engine.model.wishes import Wish
 from engine.risk.stops_cover import WORD, leaving, stands, surplus
 from engine.risk.stops_watch import PROPOSER, RULE, Moment, Watch
@@ -136,8 +136,12 @@ def _follow(watch: Watch, now: Moment) -> None:
     if not record.state.final:
         if now.at < record.sent_at + now.settings.grace:
             return
-        # Execution will find out what became of it; a second stop on the whole position cannot add risk.
-        _failed(watch, now.at)
+        # Execution will find out what became of it; a second stop on the whole position cannot add risk. That
+        # nobody answered is no refusal: only the budget ends it.
+        watch.purpose = ""
+        if not watch.bare_since:
+            # The venue's word still stands: there is time to ask for it again.
+            watch.retry_at = now.at + MINUTE
         return
     if record.state is OrderState.REJECTED:
         _refused(watch, record, now.at)
