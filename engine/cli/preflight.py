@@ -20,7 +20,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 def add_parser(subparsers: Any) -> None:
     """Add `preflight` to `subparsers` of the command line."""
     parser = subparsers.add_parser(
-        "preflight", help="The checklist before a session; exit 1 if a line fails.  Places one far stop, takes it back.",
+        "preflight", help="The checklist before a session; exit 1 if a line fails.  Places a far stop, takes it back.",
         description="Checks configuration, state, disk, flags against the standard session, and at the venue: clock, "
         "key, position mode, leverage, filters, and whether a stop can be had.",
     )

@@ -10,25 +10,31 @@ from typing import Any
 
 from engine.model.codec import decimal_text
 from engine.model.effects import (
+    AskVenue,
     BoundaryCrossed,
     CancelOrder,
     CommandAnswered,
     Effect,
+    FillBooked,
     FlagChanged,
+    IncomeBooked,
     InternalFault,
     LatchCleared,
     LatchSet,
+    MakerShadowed,
     Notify,
     OrderRefused,
     PlaceOrder,
     PlanMade,
     PolicyChanged,
+    PositionAdopted,
     ReloadFailed,
     RuleMoved,
     RulingChanged,
     TargetOpened,
 )
 from engine.model.orders import Intent
+from engine.model.reports import IncomeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,28 @@ def _planned(effect: PlanMade) -> Line:
     return Line(effect.at, who, effect.state, effect.text, "", "cyan", 0.3, again=again)
 
 
+def _filled(effect: FillBooked) -> Line:
+    fill = effect.fill
+    cost = f", {effect.slippage_bps:+.1f} bps from the decision" if effect.decided_price > 0 else ""
+    what = f"{fill.side.value} {decimal_text(fill.quantity)} {fill.symbol} at {decimal_text(fill.price)}"
+    why = f"{effect.purpose or 'not ours'}, {fill.liquidity.value}{cost}"
+    left = f"{what}; position {decimal_text(effect.position)}"
+    return Line(effect.at, f"fill {fill.client_id}", fill.intent.value, why, left, "cyan", 0.25)
+
+
+def _income(effect: IncomeBooked) -> Line | str:
+    entry = effect.entry
+    if entry.kind is not IncomeKind.FUNDING:
+        return "movements of the balance"
+    why = f"{entry.symbol}: {decimal_text(entry.amount)} {entry.asset}"
+    return Line(effect.at, "funding", entry.kind.value, why, "", "cyan", 0.1)
+
+
+def _adopted(effect: PositionAdopted) -> Line:
+    what = f"{effect.symbol}: {decimal_text(effect.counted)} counted, {decimal_text(effect.quantity)} at the venue"
+    return Line(effect.at, "position adopted", effect.venue, effect.why, what, "red", 0.5)
+
+
 def _target(effect: TargetOpened) -> Line:
     goal = "flat" if effect.quantity == 0 else decimal_text(effect.quantity)
     what = f"{effect.symbol} to {goal}" + (", dry run: nothing is sent" if effect.dry_run else ", reduce-only")
@@ -172,6 +200,14 @@ def _cancelled(_: CancelOrder) -> str:
     return "cancels"
 
 
+def _asked(_: AskVenue) -> str:
+    return "questions to the venue"
+
+
+def _shadowed(_: MakerShadowed) -> str:
+    return "maker orders that were only followed"
+
+
 def _short(price: Decimal) -> str:
     return f"{price:.6g}"
 
@@ -193,4 +229,9 @@ _TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
     RulingChanged: _ruling,
     ReloadFailed: _reload_failed,
     InternalFault: _fault,
+    AskVenue: _asked,
+    FillBooked: _filled,
+    IncomeBooked: _income,
+    PositionAdopted: _adopted,
+    MakerShadowed: _shadowed,
 }

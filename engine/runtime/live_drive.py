@@ -141,14 +141,16 @@ class LiveDrive:
         return any(one.quantity != 0 for one in execution.positions()) or execution.count_orders()["open"] > 0
 
     async def _open_venue(self) -> None:
+        instruments: list[str] = []
         for defined in await self._world.venue.open():
+            instruments.append(defined.instrument.symbol)
             paper = self._set.run.paper
             if paper is not None:
                 paper.define(defined.instrument)
             self._queue.put_urgent(defined)
         self._open = True
         held = tuple(one.symbol for one in self._set.run.state.look.positions())
-        self._world.watch(held)
+        self._world.watch(tuple(instruments) if not self._set.live.symbols or self._set.live.own_endpoint else held)
 
     def _outside(self) -> list[Coroutine[Any, Any, None]]:
         parts = [self._again("venue", self._venue)]
@@ -203,7 +205,11 @@ class LiveDrive:
     def _observe(self, effect: Effect) -> float:
         if self._asked is not None and self._loop is not None:
             self._asked.hear(effect, self._loop.current)
-        self._set.observer.effect(effect)
+        try:
+            self._set.observer.effect(effect)
+        except Exception as broken:
+            # Whoever only watches must not end what guards positions.
+            self._set.warn(f"{type(effect).__name__} could not be shown: {type(broken).__name__} {broken}")
         return 0.0
 
     def _look(self, at: int) -> None:

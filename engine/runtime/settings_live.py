@@ -35,11 +35,16 @@ class LiveSettings:
     key_file: str = ""
     """A file that only its owner may read, with `key` and `secret`; empty for the environment."""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
-    """What is watched from the start; what is announced, held or ordered is watched too."""
+    """What is watched from the start, empty for all; what is announced, held or ordered is watched too."""
     peg_pairs: tuple[str, ...] = ("USDCUSDT", "FDUSDUSDT")
     """Stablecoins on the venue's spot market whose prices tell what the quote currency is worth."""
     announcements: bool = True
     """Whether the venue's list of announcements is polled."""
+
+    @property
+    def own_endpoint(self) -> bool:
+        """Whether the venue is at an address of one's own, such as the one on loopback: all it trades is watched."""
+        return self.endpoint not in ("production", "demo")
 
     def at(self, environment: Mapping[str, str]) -> LiveSettings:
         """Return the settings with the endpoint that the environment names, where it names one."""

@@ -63,7 +63,7 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     from engine.adapters.feed_peg import PegFeed, PegFeedSettings
 
     outside = Outside(clock=ears.clock, tell=ears.tell_market)
-    own = live.endpoint not in ("production", "demo")
+    own = live.own_endpoint
     # Demo money is traded on a market of its own; what a coin is worth and what is announced is told in production.
     stream = "ws" + live.endpoint.removeprefix("http") if own else ""
     market = BinanceFeed(_market(live, stream, BinanceFeedSettings), outside)
