@@ -59,7 +59,7 @@ class Article(NamedTuple):
 
 
 class Unreadable(Exception):
-    """An answer that is no list of articles, and why."""
+    """An answer that is no list of articles; the text is one of few."""
 
 
 def articles_of(data: Data, catalogue: int) -> tuple[list[Article], int]:
@@ -69,7 +69,7 @@ def articles_of(data: Data, catalogue: int) -> tuple[list[Article], int]:
     with publishDate; present: data.catalogs[].articles[] with releaseDate (ms).
     """
     if not isinstance(data, Mapping) or data.get("code") != FINE:
-        raise Unreadable(f"code {data.get('code')!r}"[:60] if isinstance(data, Mapping) else "no object")
+        raise Unreadable(f"not code {FINE}" if isinstance(data, Mapping) else "no object")
     body = data.get("data")
     if not isinstance(body, Mapping):
         raise Unreadable("no data")
@@ -136,7 +136,7 @@ class AnnouncementFeed:
                     data, etag = await rest.get(PATH, params, etag=etag)
                     articles, broken = ([], 0) if data is UNCHANGED else articles_of(data, settings.catalogue)
                 except (Unanswered, Unreadable) as error:
-                    self.counts[f"failed: {error}"[:80]] += 1
+                    self.counts[f"failed: {error.kind if isinstance(error, Unanswered) else error}"] += 1
                     failures += 1
                     # A page that could not be read must be sent whole the next time.
                     etag = ""

@@ -230,7 +230,7 @@ class BinanceFeed:
             data, _ = await rest.get("/fapi/v1/depth", params)
             snapshot = read_snapshot(data, symbol, self._outside.clock.now())
         except (Unanswered, Refused) as error:
-            self.faults[f"book refused: {error}"[:60]] += 1
+            self.faults[f"book: {error.kind if isinstance(error, Unanswered) else error}"] += 1
             return self._outside.backoff_s(failures + 2, LONGEST_AGAIN_S)
         if not self._books[symbol].on_snapshot(snapshot):
             return AGAIN_S

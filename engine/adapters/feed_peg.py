@@ -204,7 +204,7 @@ class PegFeed:
         try:
             data, _ = await rest.get(TICKER, {"symbol": pair})
         except Unanswered as error:
-            self.counts[f"REST: {error}"[:60]] += 1
+            self.counts[f"REST: {error.kind}"] += 1
             return False
         now = self._outside.clock.now()
         try:

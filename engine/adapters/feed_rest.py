@@ -30,11 +30,11 @@ LARGEST = 8 << 20
 
 
 class Unanswered(Exception):
-    """No answer that can be used. `status` is 0 where none came; `wait_s` is what the venue asked for, or 0."""
+    """No answer that can be used: `kind` is one of few words, to count by. `status` is 0 where none came."""
 
-    def __init__(self, why: str, *, status: int = 0, wait_s: float = 0.0) -> None:
-        self.why, self.status, self.wait_s = why, status, wait_s
-        super().__init__(why)
+    def __init__(self, kind: str, why: str, *, status: int = 0) -> None:
+        self.kind, self.status = kind, status
+        super().__init__(f"{kind}: {why}")
 
 
 class Rest:
@@ -78,20 +78,19 @@ class Rest:
                     body = await _body(response)
                     status, told = response.status, response.headers
             except (aiohttp.ClientError, OSError) as error:
-                raise Unanswered(f"no answer: {error or type(error).__name__}") from None
+                raise Unanswered("no answer", str(error) or type(error).__name__) from None
         if status != 200:
             raise self._refused(status, told.get("Retry-After", ""), body)
         try:
             return read_json(body), told.get("ETag", "")
         except (ValueError, RecursionError):
-            raise Unanswered(f"the answer is not JSON: {body[:60]!r}", status=status) from None
+            raise Unanswered("not JSON", repr(body[:60]), status=status) from None
 
     def _refused(self, status: int, retry_after: str, body: bytes) -> Unanswered:
-        wait_s = 0.0
         if status in LIMITED or retry_after:
             wait_s = min(float(retry_after), LONGEST_WAIT_S) if retry_after.isdecimal() else DEFAULT_WAIT_S
             self._frozen_until = self._outside.clock.monotonic() + int(wait_s * SECOND)
-        return Unanswered(f"HTTP {status}: {body[:80]!r}", status=status, wait_s=wait_s)
+        return Unanswered(f"HTTP {status}", repr(body[:80]), status=status)
 
 
 async def _body(response: ClientResponse) -> bytes:

@@ -18,7 +18,7 @@ from engine.model.market import MarketEvent
 from engine.model.time import SECOND
 
 START = 1_790_000_000 * SECOND
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 """How long a test waits, on the wall, for what must happen."""
 
 
