@@ -25,7 +25,7 @@ from engine.adapters.tape_demo import (
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, told
 from engine.model.market import Announcement, FeedState, FundingRate
 from engine.model.time import HOUR, MINUTE, MS, SECOND, parse_instant
-from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, TapeEvent, TapeHeader
+from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, Chapter, TapeEvent, TapeHeader
 
 EPOCH = parse_instant("2026-03-02T00:00:00Z")
 """A Monday; stories begin within the week behind it, so that some cross a daily boundary or a funding."""
@@ -95,9 +95,17 @@ def random_tape(story: Story) -> GeneratedTape:
             name=f"random-{story.seed}", source="generated: a random market", events=-1, first_at=story.start,
             last_at=story.end, venues=(story.venue,), symbols=tuple(coin.symbol for coin in coins),
             instruments=tuple(instrument(coin, story.venue) for coin in coins),
-            producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}),
+            producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}), chapters=_chapters(story, news),
         ),
         tell,
+    )
+
+
+def _chapters(story: Story, news: list[News]) -> tuple[Chapter, ...]:
+    """Return a chapter for each listing, from its announcement on."""
+    return tuple(
+        Chapter(name=f"{symbol} is listed", start=begins, end=story.end)
+        for begins, symbol in ((story.start + int(minute * MINUTE), symbol) for minute, symbol in news)
     )
 
 
@@ -134,10 +142,13 @@ def _cast(story: Story) -> tuple[list[Coin], list[News]]:
 
 
 def _minutes_of_news(draw: Random, minutes: int) -> list[float]:
-    """Return when a coin is announced: once, or twice with room between."""
-    first = draw.uniform(min(3.0, minutes / 4), max(4.0, minutes * 0.45))
-    second = first + draw.uniform(12.0, 30.0)
-    return [first, second] if second < minutes - 8 and draw.random() < 0.5 else [first]
+    """Return when a coin is announced: once or more often, with room between."""
+    found: list[float] = []
+    minute = draw.uniform(min(3.0, minutes / 4), max(4.0, minutes * 0.4))
+    while not found or (minute < minutes - 6 and draw.random() < 0.7):
+        found.append(minute)
+        minute += draw.uniform(10.0, 25.0)
+    return found
 
 
 def _coin(name: str, story: Story, told_at: list[float]) -> Coin:
@@ -188,7 +199,8 @@ def _wander(draw: Random, knots: list[tuple[float, float]], until: float) -> Non
 
 def _silences(story: Story) -> tuple[tuple[int, int], ...]:
     draw = Random(f"{story.seed}|silences")
-    found, minute = [], draw.uniform(3.0, 40.0)
+    found: list[float] = []
+    minute = draw.uniform(3.0, 40.0)
     while minute < story.minutes - 4:
         begins = story.start + int(minute * MINUTE)
         found.append((begins, begins + int(draw.choice((6, 12, 40, 90)) * draw.uniform(0.7, 1.3) * SECOND)))

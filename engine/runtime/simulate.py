@@ -140,13 +140,13 @@ def _one(seed: int) -> Outcome:
 
 def run_seed(asked: Asked, config: Config, seed: int) -> Outcome:
     """Run one seed and return what came of it."""
-    tape, begins, calm_from = market(seed, asked.minutes, asked.venue)
-    plan = plan_of(seed, begins, calm_from, tape.header.venues[0])
+    tape, scene = market(seed, asked.minutes, asked.venue)
+    plan = plan_of(seed, scene)
     fault: Break = BREAKS[asked.fault] if asked.fault else SOUND
     made = world(config, tape, plan, fault=fault, whole_trace=asked.trace)
     ran = made.run()
     return Outcome(
-        seed=seed, digest=ran.digest, begins=begins, events=ran.events, orders=ran.seen.orders, fills=ran.fills,
+        seed=seed, digest=ran.digest, begins=scene.begins, events=ran.events, orders=ran.seen.orders, fills=ran.fills,
         crashes=ran.lives - 1, boundaries=ran.boundaries, pages=ran.seen.pages,
         worst_unprotected=ran.seen.worst_unprotected, worst_flat=ran.seen.worst_flat, faults=ran.met,
         violations=tuple(ran.seen.violations), trace=ran.trace,

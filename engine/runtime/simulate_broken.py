@@ -113,10 +113,10 @@ class SendsLate(Between):
 
     def pop_due(self, at: int) -> list[tuple[int, VenueEvent]]:
         """Let the orders leave whose time has come."""
-        for due, order in self._queue:
-            if due <= at:
-                self._inner.place(order, due)
+        ready = [one for one in self._queue if one[0] <= at]
         self._queue = [one for one in self._queue if one[0] > at]
+        for due, order in ready:
+            self._inner.place(order, due)
         return super().pop_due(at)
 
 

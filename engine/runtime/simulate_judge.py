@@ -100,7 +100,7 @@ class Judge:
 
     def acknowledged(self, command: Command) -> None:
         """The operator was told that `command` was taken."""
-        if isinstance(command, FlattenCommand) and self._to_be_flat is None:
+        if isinstance(command, FlattenCommand) and self._to_be_flat is None and self._exchange.positions():
             self._to_be_flat = 0
 
     def unheard(self, command: Command, before: bool) -> None:

@@ -99,17 +99,34 @@ class CountedFaults(FaultPlan):
         return found
 
 
-def plan_of(seed: int, begins: int, calm_from: int, venue: str) -> Plan:
-    """Return the trouble of `seed` for a run from `begins`, in which all is calm from `calm_from` on (ns)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where trouble may come: from `begins` on, none from `calm_from` on, most of it behind the `hot` instants (ns)."""
+
+    begins: int
+    calm_from: int
+    hot: tuple[int, ...] = ()
+    venue: str = "paper"
+
+    def instant(self, draw: Random, room: int) -> int:
+        """Draw an instant at least `room` ns before all is calm; two of three soon behind something that happens."""
+        latest = self.calm_from - room
+        if self.hot and draw.random() < 0.67:
+            return min(draw.choice(self.hot) + draw.randrange(0, 5 * MINUTE), latest)
+        return draw.randrange(self.begins, latest)
+
+
+def plan_of(seed: int, scene: Scene) -> Plan:
+    """Return the trouble of `seed` in `scene`."""
     return Plan(
-        seed=seed, begins=begins, calm_from=calm_from, faults=_faults(seed, begins, calm_from, venue),
-        crashes=_crashes(seed, begins, calm_from), actions=_actions(seed, begins, calm_from),
+        seed=seed, begins=scene.begins, calm_from=scene.calm_from, faults=_faults(seed, scene),
+        crashes=_crashes(seed, scene), actions=_actions(seed, scene),
     )
 
 
-def _faults(seed: int, begins: int, calm_from: int, venue: str) -> CountedFaults:
+def _faults(seed: int, scene: Scene) -> CountedFaults:
     draw = Random(f"{seed}|faults")
-    most = draw.choice((0.0, 0.03, 0.08, 0.08, 0.2))
+    most = draw.choice((0.0, 0.05, 0.1, 0.2, 0.35))
     if not most:
         return CountedFaults(seed=str(seed))
     chances = []
@@ -125,17 +142,18 @@ def _faults(seed: int, begins: int, calm_from: int, venue: str) -> CountedFaults
         queries.append(QueryFault(query=Query.PROBE, probability=0.5, unable=True))
     silences = []
     for _ in range(draw.choice((0, 0, 1, 2))):
-        start = draw.randrange(begins, calm_from - 3 * MINUTE)
-        silences.append(Silence(start=start, end=start + draw.randrange(5 * SECOND, 150 * SECOND), venue=venue))
+        start = scene.instant(draw, 3 * MINUTE)
+        end = start + draw.randrange(5 * SECOND, 150 * SECOND)
+        silences.append(Silence(start=start, end=end, venue=scene.venue))
     return CountedFaults(
         chances=tuple(chances), queries=tuple(queries), silences=tuple(silences), seed=str(seed),
     )
 
 
-def _crashes(seed: int, begins: int, calm_from: int) -> tuple[Crash, ...]:
+def _crashes(seed: int, scene: Scene) -> tuple[Crash, ...]:
     draw = Random(f"{seed}|crashes")
     crashes = []
-    for at in sorted(draw.randrange(begins, calm_from - 2 * MINUTE) for _ in range(draw.choice((0, 1, 2, 3, 5)))):
+    for at in sorted(scene.instant(draw, 2 * MINUTE) for _ in range(draw.choice((0, 1, 2, 3, 5)))):
         kind = draw.choice(("commit", "perform", "perform", "input", "input", ""))
         # The n-th deed behind an instant is in the middle of what is done about orders, whenever that may be.
         crashes.append(Crash(
@@ -145,16 +163,16 @@ def _crashes(seed: int, begins: int, calm_from: int) -> tuple[Crash, ...]:
     return tuple(crashes)
 
 
-def _actions(seed: int, begins: int, calm_from: int) -> tuple[tuple[int, Command], ...]:
+def _actions(seed: int, scene: Scene) -> tuple[tuple[int, Command], ...]:
     draw = Random(f"{seed}|actions")
     minutes = draw.choice((2, 4, 8, 15, 45))
-    actions: list[tuple[int, Command]] = [(begins + SECOND, _flag("EVENT_BREAKOUT_TIME_STOP_MINUTES", minutes))]
+    actions: list[tuple[int, Command]] = [(scene.begins + SECOND, _flag("EVENT_BREAKOUT_TIME_STOP_MINUTES", minutes))]
     if draw.random() < 0.4:
         half = _flag("EVENT_BREAKOUT_HALF_SIZE_MINUTES", draw.choice((0, 1, 2)))
-        actions.append((begins + SECOND, half))
+        actions.append((scene.begins + SECOND, half))
     for _ in range(draw.choice((0, 1, 2, 3, 5))):
-        actions += _action(draw, draw.randrange(begins + MINUTE, calm_from - MINUTE))
-    return tuple(sorted((one for one in actions if one[0] < calm_from), key=lambda one: one[0]))
+        actions += _action(draw, scene.instant(draw, MINUTE))
+    return tuple(sorted((one for one in actions if one[0] < scene.calm_from), key=lambda one: one[0]))
 
 
 def _action(draw: Random, at: int) -> list[tuple[int, Command]]:

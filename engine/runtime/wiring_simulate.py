@@ -13,7 +13,7 @@ from engine.ports.feed import Tape
 from engine.runtime.config import Config
 from engine.runtime.simulate_broken import SOUND, Break
 from engine.runtime.simulate_judge import Judge
-from engine.runtime.simulate_plan import Bounds, Plan
+from engine.runtime.simulate_plan import Bounds, Plan, Scene
 from engine.runtime.simulate_wire import Boundaries, Trace
 from engine.runtime.simulate_world import Around, World
 
@@ -23,10 +23,12 @@ REMEMBERED = 4096
 """How much the venue remembers: nothing of a simulated hour is forgotten."""
 
 
-def market(seed: int, minutes: int, venue: str = PAPER) -> tuple[Tape, int, int]:
-    """Return the market of `seed` on `venue`, when it begins and when nothing goes wrong in it any more (ns)."""
+def market(seed: int, minutes: int, venue: str = PAPER) -> tuple[Tape, Scene]:
+    """Return the market of `seed` on `venue`, and where in it trouble may come."""
     story = Story(seed=str(seed), venue=venue, minutes=minutes)
-    return random_tape(story), story.start, story.quiet_from
+    tape = random_tape(story)
+    hot = tuple(chapter.start for chapter in tape.header.chapters)
+    return tape, Scene(begins=story.start, calm_from=story.quiet_from, hot=hot, venue=venue)
 
 
 def world(config: Config, tape: Tape, plan: Plan, *, fault: Break = SOUND, whole_trace: bool = False) -> World:
