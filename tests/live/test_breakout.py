@@ -1,0 +1,32 @@
+"""From an announcement to the exit, over real HTTP and WebSockets, through an unmodified ccxt."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from engine.model.orders import Intent
+from tests.live.town import SYMBOL, check_books, town
+
+
+def test_a_breakout_from_its_announcement_to_its_exit(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with town(tmp_path) as place:
+            engine = await place.start()
+            bought = await place.until(lambda: place.position() > 0, 25)
+            if not bought:
+                _, said, _ = await place.stop(engine)
+                raise AssertionError(said)
+            assert await place.until(lambda: len(place.stops()) == 1, 3), "no stop within its time"
+            sold = await place.until(lambda: place.position() == 0, 25)
+            quiet = await place.until(lambda: not place.exchange.open_orders(), 10)
+            code, said, took = await place.stop(engine)
+            assert sold and quiet, said
+            assert code == 0 and took < 10, said
+            check_books(place)
+            intents = [order.intent for order in place.orders()]
+            assert intents.count(Intent.ENTRY) == 1 and Intent.STOP in intents
+            assert {order.symbol for order in place.orders()} == {SYMBOL}
+            assert "Traceback" not in said and "loopback-secret" not in said
+
+    asyncio.run(story())
