@@ -37,8 +37,8 @@ def open_orders(office: Office, request: Request, at: int, *, conditional: bool)
 
 def trades(office: Office, request: Request, at: int) -> Data:
     """Return our trades of a symbol, oldest first: from an instant, from an id on, or of one order."""
-    symbol, order = request.need("symbol"), _whole(request, "orderId")
-    since, until, first = (_whole(request, name) for name in ("startTime", "endTime", "fromId"))
+    symbol, order = request.need("symbol"), whole_number(request, "orderId")
+    since, until, first = (whole_number(request, name) for name in ("startTime", "endTime", "fromId"))
     found = [
         row for row in office.sheets.trades
         if row.symbol == symbol and at >= row.visible_from
@@ -46,7 +46,7 @@ def trades(office: Office, request: Request, at: int) -> Data:
         and (first is None or FIRST_TRADE + row.trade_id >= first)
         and (order is None or FIRST_ORDER + row.order == order)
     ]
-    limit = _limit(request, 500)
+    limit = limit_of(request, 500)
     # Without a beginning the newest are told, with one the oldest.
     chosen = found[:limit] if since is not None or first is not None else found[-limit:]
     return [user_trade(row) for row in chosen]
@@ -55,19 +55,20 @@ def trades(office: Office, request: Request, at: int) -> Data:
 def incomes(office: Office, request: Request, at: int) -> Data:
     """Return movements of the balance, oldest first."""
     symbol, kind = request.get("symbol"), request.get("incomeType")
-    since, until = _whole(request, "startTime"), _whole(request, "endTime")
+    since, until = whole_number(request, "startTime"), whole_number(request, "endTime")
     hidden = {row.trade_id for row in office.sheets.trades if at < row.visible_from}
     found = [
         row for row in office.sheets.incomes
         if symbol in ("", row.symbol) and kind in ("", row.kind) and row.trade_id not in hidden
         and (since is None or row.at // MS >= since) and (until is None or row.at // MS <= until)
     ]
-    limit = _limit(request, 100)
+    limit = limit_of(request, 100)
     chosen = found[:limit] if since is not None else found[-limit:]
     return [income(row) for row in chosen]
 
 
-def _whole(request: Request, name: str) -> int | None:
+def whole_number(request: Request, name: str) -> int | None:
+    """Return a whole number that may be left out; refused where it is none."""
     text = request.get(name)
     if not text:
         return None
@@ -76,8 +77,9 @@ def _whole(request: Request, name: str) -> int | None:
     return int(text)
 
 
-def _limit(request: Request, otherwise: int) -> int:
-    limit = _whole(request, "limit")
+def limit_of(request: Request, otherwise: int) -> int:
+    """Return how many rows are wanted at most."""
+    limit = whole_number(request, "limit")
     return otherwise if limit is None else max(1, min(limit, _MOST))
 
 
@@ -126,8 +128,8 @@ def _liquidation(office: Office, held: Position) -> Decimal:
     return max(_ZERO, (held.average_price - sign * wallet / size) / (1 - sign * _MAINTENANCE))
 
 
-def account(office: Office, *, whole: bool) -> Data:
-    """Return the account; `whole` is the second version, with every position and its leverage."""
+def account(office: Office, at: int, *, whole: bool) -> Data:
+    """Return the account at `at` (ns); `whole` is the second version, with every position and its leverage."""
     held = [position for position in office.positions() if position.quantity or whole]
     profit = sum((_unrealized(office, position) for position in held), _ZERO)
     wallet, free = office.exchange.balance("USDT"), office.exchange.account.free("USDT")
@@ -142,12 +144,12 @@ def account(office: Office, *, whole: bool) -> Data:
     return {
         **head, "feeTier": 0, "multiAssetsMargin": False, "tradeGroupId": -1, "updateTime": 0,
         **{name: money(amount) for name, amount in totals.items()},
-        "assets": [_asset(office, name, profit) for name in sorted(office.exchange.account.balances)],
+        "assets": [_asset(office, name, profit, at) for name in sorted(office.exchange.account.balances)],
         "positions": [_of_account(office, position, whole=whole) for position in held],
     }
 
 
-def _asset(office: Office, name: str, profit: Decimal) -> Data:
+def _asset(office: Office, name: str, profit: Decimal, at: int) -> Data:
     wallet, free = office.exchange.balance(name), office.exchange.account.free(name)
     gained = profit if name == "USDT" else _ZERO
     return {
@@ -156,7 +158,8 @@ def _asset(office: Office, name: str, profit: Decimal) -> Data:
         "positionInitialMargin": money(wallet - free), "openOrderInitialMargin": "0.00000000",
         "crossWalletBalance": money(wallet), "crossUnPnl": money(gained),
         "availableBalance": money(free + min(gained, _ZERO)), "maxWithdrawAmount": money(free + min(gained, _ZERO)),
-        "marginAvailable": True, "updateTime": 0,
+        # ccxt passes over an asset that was never updated.
+        "marginAvailable": True, "updateTime": at // MS,
     }
 
 
@@ -205,7 +208,7 @@ def brackets(office: Office, request: Request) -> Data:
 
 def set_leverage(office: Office, request: Request) -> Data:
     """Give a symbol its leverage."""
-    symbol, leverage = request.need("symbol"), _whole(request, "leverage")
+    symbol, leverage = request.need("symbol"), whole_number(request, "leverage")
     if office.instrument(symbol) is None:
         raise Refused(-1121)
     if leverage is None or not 1 <= leverage <= 125:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from bisect import insort
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -141,7 +142,11 @@ class Listeners:
         """Return keys and messages as JSON data."""
         return {
             "keys": list(self._keys.items()), "made": self._made, "number": self._number, "late": self._late,
-            "out": [list(entry) for entry in sorted(self._out, key=lambda entry: entry[:2])],
+            # As text: a canonical dump sorts keys, and what is said must keep the order of its fields.
+            "out": [
+                [due, number, key, json.dumps(payload)]
+                for due, number, key, payload in sorted(self._out, key=lambda entry: entry[:2])
+            ],
             "happened": self._happened,
         }
 
@@ -149,7 +154,7 @@ class Listeners:
         """Become what `dump` saw."""
         self._keys = dict(data["keys"])
         self._made, self._number, self._late = data["made"], data["number"], data["late"]
-        self._out = [(due, number, key, payload) for due, number, key, payload in data["out"]]
+        self._out = [(due, number, key, json.loads(text)) for due, number, key, text in data["out"]]
         self._happened = data["happened"]
 
 

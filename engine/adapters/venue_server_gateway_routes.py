@@ -105,8 +105,13 @@ def _open(house: House, request: Request, at: int) -> Data:
 
 def _all_orders(house: House, request: Request, at: int) -> Data:
     symbol = request.need("symbol")
-    return [account.one(house.office, sheet) for sheet in house.office.sheets.every(
-        symbol, at, conditional=request.path.endswith("allAlgoOrders"))]
+    since, until = account.whole_number(request, "startTime"), account.whole_number(request, "endTime")
+    found = [
+        sheet for sheet in house.office.sheets.every(symbol, at, conditional=request.path.endswith("allAlgoOrders"))
+        if (since is None or sheet.created // MS >= since) and (until is None or sheet.created // MS <= until)
+    ]
+    limit = account.limit_of(request, 500)
+    return [account.one(house.office, sheet) for sheet in (found[:limit] if since is not None else found[-limit:])]
 
 
 def _positions(house: House, request: Request, at: int) -> Data:
@@ -182,8 +187,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/allAlgoOrders"): _signed(_all_orders, 5),
     ("GET", "/fapi/v2/positionRisk"): _signed(_positions, 5),
     ("GET", "/fapi/v3/positionRisk"): _signed(_positions, 5),
-    ("GET", "/fapi/v2/account"): _signed(lambda house, request, at: account.account(house.office, whole=True), 5),
-    ("GET", "/fapi/v3/account"): _signed(lambda house, request, at: account.account(house.office, whole=False), 5),
+    ("GET", "/fapi/v2/account"): _signed(lambda house, request, at: account.account(house.office, at, whole=True), 5),
+    ("GET", "/fapi/v3/account"): _signed(lambda house, request, at: account.account(house.office, at, whole=False), 5),
     ("GET", "/fapi/v2/balance"): _signed(lambda house, request, at: account.balances(house.office), 5),
     ("GET", "/fapi/v3/balance"): _signed(lambda house, request, at: account.balances(house.office), 5),
     ("GET", "/fapi/v1/leverageBracket"): _signed(lambda house, r, at: account.brackets(house.office, r)),

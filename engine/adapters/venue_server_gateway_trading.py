@@ -23,6 +23,8 @@ _OTHER_ENDPOINT = frozenset({*_CONDITIONAL, "STOP", "TAKE_PROFIT", "TRAILING_STO
 _TIFS = frozenset({"GTC", "IOC", "GTX", "GTD"})
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _BPS = Decimal(10_000)
+_DIGITS = 15
+"""Beyond so many digits before or after the point a number is nonsense."""
 
 
 def place(office: Office, request: Request, at: int, hidden: int | None = None) -> Sheet:
@@ -122,7 +124,7 @@ def _number(request: Request, name: str) -> Decimal:
         value = Decimal(text) if len(text) <= 40 else None
     except InvalidOperation:
         value = None
-    if value is None or not value.is_finite():
+    if value is None or not value.is_finite() or abs(value.adjusted()) > _DIGITS:
         raise Refused(-1102, name)
     return value
 
