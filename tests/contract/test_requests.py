@@ -205,3 +205,15 @@ def test_the_shape_of_what_comes_back(contract: Contract) -> None:
     assert order["info"]["orderId"] == 22542179, "what the venue said is in `info`, as it said it"
     assert (stop["id"], stop["clientOrderId"], stop["triggerPrice"]) == ("2146760", "rb-e1-2", 55000.0)
     assert (gone["id"], gone["status"]) == ("2146760", None), "the reply to a cancel says nothing of the order"
+
+
+def test_an_asset_that_was_never_updated_is_no_balance(contract: Contract) -> None:
+    """ccxt passes over assets whose updateTime is 0, so an untouched account looks empty: read `info`."""
+    def account(stamp: int) -> dict[str, Any]:
+        held = {"asset": "USDT", "marginBalance": "5", "availableBalance": "5", "initialMargin": "0"}
+        return {"assets": [{**held, "updateTime": stamp}], "positions": []}
+
+    untouched, _ = contract.fails(answering(200, account(0)), "fetch_balance")
+    touched, _ = contract.fails(answering(200, account(1)), "fetch_balance")
+
+    assert (untouched["total"], touched["total"]) == ({}, {"USDT": 5.0})
