@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from engine.execution.client_ids import ClientIds
+from engine.execution.contained import Contained
 from engine.execution.doubts import Doubts, Where
 from engine.execution.evidence import CAME_TO_NOTHING, applied, contradicts, sign_of
 from engine.execution.fills import booked, enriched
@@ -63,6 +64,7 @@ class Account:
         self.doubts = Doubts(terms, self.number, self.ledger.order)
         self.apart: dict[Key, Decimal] = {}
         """Positions at a venue that are not ours and not counted, in signed base."""
+        self._contained = Contained()
         self.known_from: dict[str, int] = {}
         """Since when a venue is watched (ns): fills of strangers from before are in the first position it reports."""
         self.incidents = Incidents(self.ledger)
@@ -177,6 +179,8 @@ class Account:
         self.wishes.append(booked(fill, record, at, left))
         if record is None:
             return []
+        if booking is Booking.CONTAINED:
+            fill = self._contained.less(fill)
         self._count(record, fill, event.remaining, at)
         self.wishes += self.incidents.undo(fill, self.positions.of(owner, *key))
         return fill_samples(fill, record) if booking is Booking.COUNTED else []
@@ -194,11 +198,18 @@ class Account:
         if self.apart[key] == 0:
             del self.apart[key]
 
+    def contain(self, record: OrderRecord, price: Decimal) -> None:
+        """Count what `record` executed unseen as filled at `price`: it is in a position that was taken over."""
+        self._contained.add(record.client_id, record.unseen)
+        self.ledger.put(replace(
+            record, filled=plain(record.filled + record.unseen), unseen=Decimal(0),
+            cost=plain(record.cost + record.unseen * price),
+        ))
+        if record.state.final:
+            self.doubts.end(record.client_id)
+
     def _count(self, record: OrderRecord, fill: Fill, remaining: Decimal | None, at: int) -> None:
         filled = record.filled + fill.quantity
-        if record.quantity is not None and filled > record.quantity:
-            # It was counted already with a position that was taken over.
-            filled = max(record.quantity, record.filled)
         nothing_left = remaining is not None and remaining <= 0
         whole = filled >= record.quantity if record.quantity is not None else nothing_left
         # The venue may clip what reduces; what is left of such an order is nothing, not exposure.
@@ -292,6 +303,7 @@ class Account:
             "epoch": self.ids.epoch, "issued": self.ids.issued, "asks": self.asks, "orders": self.ledger.dump(),
             "fills": self.positions.dump(), "doubts": self.doubts.dump(),
             "apart": [[*key, decimal_text(quantity)] for key, quantity in sorted(self.apart.items())],
+            "contained": self._contained.dump(),
             "known_from": dict(sorted(self.known_from.items())), "incidents": self.incidents.dump(),
             "touched": [[*key, at] for key, at in sorted(self.touched.items())], "news": list(self.news),
         }
@@ -303,6 +315,7 @@ class Account:
         self.positions.load(data["fills"])
         self.doubts.load(data["doubts"])
         self.apart = {(venue, symbol): Decimal(quantity) for venue, symbol, quantity in data["apart"]}
+        self._contained.load(data["contained"])
         self.known_from = dict(data["known_from"])
         self.incidents.load(data["incidents"])
         self.touched = {(venue, symbol): at for venue, symbol, at in data["touched"]}

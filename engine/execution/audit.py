@@ -6,7 +6,7 @@ trades, and taken over only when a later report says the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.execution.account import RACE, Account
@@ -188,12 +188,7 @@ class Audit:
         for record in self._account.ledger.live(*key):
             if record.unseen > 0 and record.moved_at < event.as_of - RACE:
                 # What it executed is in the position by now.
-                self._account.ledger.put(replace(
-                    record, filled=plain(record.filled + record.unseen), unseen=Decimal(0),
-                    cost=plain(record.cost + record.unseen * report.entry_price),
-                ))
-                if record.state.final:
-                    self._account.doubts.end(record.client_id)
+                self._account.contain(record, report.entry_price)
 
     def _tell(self, name: str, at: int, text: str) -> None:
         if name not in self._told:

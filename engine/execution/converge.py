@@ -187,24 +187,31 @@ class Targets:
             return [AskVenue(at=at, ask=0, query=Query.ACCOUNT, venue=key[0], symbol=key[1], why=why)]
         if approach.retry_at or approach.read_after:
             return []
-        proposal = self._proposal(key, approach.clip, view, orders)
+        wanted = self._wanted(key, view, orders)
+        if wanted <= 0:
+            # Other orders cover it all: what becomes of them wakes us.
+            return []
+        proposal = self._proposal(key, wanted, approach.clip, view)
         if proposal is None:
-            # Nothing to send against yet: no metadata, no price, or other exits cover it all.
+            # Nothing to send against yet: no metadata, or no price.
             self._approaches[key] = replace(approach, retry_at=at + FIRST_RETRY)
             return []
         self._approaches[key] = replace(approach, purpose=proposal.purpose)
         return [proposal]
 
-    def _proposal(self, key: Key, clip: int, view: View, orders: Orders) -> Proposal | None:
+    def _wanted(self, key: Key, view: View, orders: Orders) -> Decimal:
+        """Return what is beyond the tightest target of `key` and not under way yet, in base."""
+        quantity = view.position(*key).quantity
+        tightest = min((target.quantity for target in self._targets[key]), key=abs)
+        exposure = orders.exposure(view.account, *key)
+        return _excess(quantity, tightest) - (exposure.open_sells if quantity > 0 else exposure.open_buys)
+
+    def _proposal(self, key: Key, wanted: Decimal, clip: int, view: View) -> Proposal | None:
         venue, symbol = key
         instrument, position = view.instrument(venue, symbol), view.position(venue, symbol)
-        tightest = min((target.quantity for target in self._targets[key]), key=abs)
         side = Side.SELL if position.quantity > 0 else Side.BUY
-        exposure = orders.exposure(view.account, venue, symbol)
-        under_way = exposure.open_sells if side is Side.SELL else exposure.open_buys
-        wanted = _excess(position.quantity, tightest) - under_way
         reference = _reference(view, position)
-        if instrument is None or reference <= 0 or wanted <= 0:
+        if instrument is None or reference <= 0:
             return None
         least = max(instrument.min_quantity, instrument.step)
         most = min(wanted, instrument.max_quantity)
