@@ -106,9 +106,11 @@ def compare(watch: Watch, event: AccountReported, now: Moment) -> None:
             prove(watch, record.client_id, event.as_of)
         else:
             _unlisted(watch, record, now.at)
+    ours = {record.venue_order_id for record in now.records} | {record.client_id for record in now.records}
     strangers = [
         one for one in reports
-        if now.orders.order(one.client_id) is None and report_covers(one, watch, now.held)
+        if now.orders.order(one.client_id) is None and one.venue_order_id not in ours
+        and f"foreign-{one.venue_order_id}" not in ours and report_covers(one, watch, now.held)
     ]
     best = max(strangers, key=lambda one: (one.trigger_price or 0) * watch.sign, default=None)
     watch.reported = "" if best is None else best.client_id or best.venue_order_id

@@ -38,7 +38,8 @@ def tell(watch: Watch, at: int) -> list[Wish]:
     for to, text in watch.news:
         if to in ("page", "alert"):
             told.append(Notify(at=at, to=to, rule=RULE, text=text))
-        told.append(PlanMade(at=at, strategy=PROPOSER, symbol=watch.symbol, state=to, text=text))
+        else:
+            told.append(PlanMade(at=at, strategy=PROPOSER, symbol=watch.symbol, state=to, text=text))
     watch.news.clear()
     return told
 

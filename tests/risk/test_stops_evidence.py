@@ -283,6 +283,51 @@ def test_a_stop_for_less_than_is_held_is_replaced_by_one_that_covers() -> None:
     assert world.swept() == []
 
 
+def test_a_stop_that_was_filled_in_part_covers_only_what_is_left_of_it() -> None:
+    world = World(live=False)
+    world.fills("10")
+    world.order_of("part", quantity=Decimal(10), reduce_only=True, close_position=False, filled=Decimal(3),
+                   state=OrderState.PARTLY_FILLED)
+    world.passes(10)
+    assert len(world.placed()) == 1
+
+
+def test_the_venues_word_is_not_needed_any_more_once_a_stop_stands() -> None:
+    world = unlisted()
+    world.absent("stop")
+    world.passes(10)
+    world.reject(world.last(), Rejection.CLOSE_EXISTS)
+    world.reported("stop")
+    assert world.row()["stop"] == "stop"
+    world.passes(1)
+    world.reported()
+    world.absent("stop")
+    world.passes(0.1)
+    assert world.row()["unprotected_since"] is not None
+
+
+def test_a_stop_of_somebody_else_that_was_taken_over_counts_once() -> None:
+    """Execution gives it a name of its own; once it is over, the last report does not vouch for it."""
+    world = protected()
+    world.cancelled("stop")
+    theirs = replace(report_of(world.records["stop"], OrderState.OPEN), client_id="", venue_order_id="77")
+    world.order_of("foreign-77", venue_order_id="77", foreign=True, proposer="foreign", state=OrderState.OPEN)
+    world.passes(1)
+    world.reported(strangers=[theirs])
+    assert world.row()["stop"] == "foreign-77"
+    world.cancelled("foreign-77")
+    assert world.row()["unprotected_since"] == world.at
+
+
+def test_a_stop_that_was_asked_back_by_others_is_their_affair() -> None:
+    world = protected(live=False)
+    world.order_of("extra", cancel_asked=True)
+    world.records["stop"] = replace(world.records["stop"], number=99)
+    world.accept("extra")
+    world.passes(60)
+    assert world.swept() == []
+
+
 def test_a_strategys_own_smaller_stop_is_left_to_the_strategy() -> None:
     world = protected(live=False)
     world.order_of("trail", quantity=Decimal(4), reduce_only=True, close_position=False, trigger_price=Decimal(99))

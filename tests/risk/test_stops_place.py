@@ -345,6 +345,29 @@ def test_a_position_that_turns_round_needs_a_stop_on_the_other_side() -> None:
     assert world.swept() == ["stop"]
 
 
+def test_what_was_refused_for_the_last_position_does_not_count_for_the_next() -> None:
+    world = opened(live=False)
+    world.passes(10)
+    world.reject(world.last())
+    world.passes(2)
+    world.reject(world.last())
+    world.fills("-10")
+    world.passes(1)
+    world.fills("10")
+    world.passes(10)
+    world.reject(world.last())
+    world.passes(2)
+    assert world.closings() == [] and len(world.placed()) == 4
+
+
+def test_a_stop_that_triggered_on_the_last_position_closes_no_other() -> None:
+    world = protected(live=False)
+    world.trigger("stop")
+    world.fills("-20")
+    world.passes(6)
+    assert world.closings() == []
+
+
 def test_the_budget_and_the_grace_survive_a_dump_at_every_step() -> None:
     plain, cut = opened(), opened()
     cut.cutting = True
