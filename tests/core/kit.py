@@ -78,15 +78,15 @@ class Drive:
 
     def __init__(
         self, script: Mapping[int, Command], payload: bytes | None = None, *,
-        prepare: Callable[[State], None] = lambda state: None,
+        prepare: Callable[[State], None] = lambda state: None, made: Callable[[Tape], Wired] = fresh,
     ) -> None:
         """`script` are commands by the number of market events taken before them; `payload` goes on from there.
 
-        `prepare` is shown the core before it is loaded.
+        `prepare` is shown the core before it is loaded, and `made` makes it.
         """
         self._script = script
         tape = demo()
-        self.wired = fresh(tape)
+        self.wired = made(tape)
         self.seq, self.at, self.taken = 0, tape.header.first_at, 0
         self._urgent: deque[VenueEvent] = deque()
         self.heard: list[bytes] = []
