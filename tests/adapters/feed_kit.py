@@ -109,13 +109,14 @@ class Loopback:
             await line.socket.send_str(text)
         return len(found)
 
-    async def cut(self) -> None:
-        """Drop every line without a word."""
-        for line in tuple(self.lines):
+    async def cut(self, path: str = "") -> None:
+        """Drop every line, or those of one address, without a word."""
+        chosen = [line for line in self.lines if path in ("", line.path)]
+        for line in chosen:
             transport = line.socket._req.transport if line.socket._req is not None else None
             if transport is not None:
                 transport.abort()
-        await until(lambda: not self.lines, "all lines cut")
+        await until(lambda: not set(chosen) & set(self.lines), "the lines are cut")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":

@@ -203,6 +203,16 @@ def test_an_unchanged_page_is_not_sent_again_and_is_life_all_the_same() -> None:
     assert len(scene.ear.of(Heartbeat)) == len(tags)
 
 
+def test_a_page_that_could_not_be_read_is_asked_for_whole_the_next_time() -> None:
+    """Its mark of an unchanged page would keep from us for ever what it did not say."""
+    async def part(scene: Scene) -> None:
+        scene.show({"code": "000000", "data": {}}, page(), headers={"ETag": '"9"'})
+        await scene.polled(3)
+
+    scene = play(part)
+    assert [request.headers.get("If-None-Match") for request in scene.venue.asked[:3]] == [None, None, '"9"']
+
+
 @pytest.mark.parametrize("reply", [
     "<html>blocked</html>", "", '{"code": "000000", "data": {"catalogs": [{"catalogId": 48, "art', "[]", "null",
     {"code": "000002", "message": "illegal parameter", "data": None}, {"code": "000000", "data": {}},

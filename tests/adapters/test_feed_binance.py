@@ -154,6 +154,31 @@ def test_a_cut_line_is_opened_again_and_both_are_told() -> None:
     assert "closed by the venue" in scene.ear.of(FeedState)[1].reason
 
 
+def test_a_venue_of_which_half_is_heard_is_not_connected() -> None:
+    """Quotes without trades, or trades without quotes, look alive: only all lines together are the market."""
+    async def part(scene: Scene) -> None:
+        await scene.connected()
+        assert len(scene.venue.lines) == 2
+        await scene.venue.cut("/market/ws/0")
+        await until(lambda: not scene.ear.of(FeedState)[-1].connected)
+        await scene.venue.cut("/public/ws/0")
+        await until(lambda: scene.feed.faults["line ended"] == 2)
+        scene.venue.grant = False
+        await scene.time.advance(1)
+        await until(lambda: sum(line.requests for line in scene.venue.lines) == 2)
+        public = next(line for line in scene.venue.lines if line.path == "/public/ws/0")
+        await public.socket.send_json({"result": None, "id": 1})
+        await public.socket.send_json(quote(1))
+        await scene.told(Quote, 1)
+        assert not scene.ear.of(FeedState)[-1].connected
+        market = next(line for line in scene.venue.lines if line.path == "/market/ws/0")
+        await market.socket.send_json({"result": None, "id": 1})
+        await until(lambda: scene.ear.of(FeedState)[-1].connected)
+
+    scene = play(part, streams=("bookTicker", "aggTrade"))
+    assert [state.connected for state in scene.ear.of(FeedState)] == [True, False, True]
+
+
 def test_a_venue_that_is_not_there_is_asked_ever_more_rarely_and_never_raises() -> None:
     async def scene() -> list[float]:
         async with loopback() as venue:

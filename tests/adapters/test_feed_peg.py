@@ -110,7 +110,12 @@ def test_pairs_that_disagree_are_no_truth_and_a_majority_is() -> None:
         await two(scene)
         await scene.say("TUSDUSDT", 1.001)
 
+    async def none(scene: Scene) -> None:
+        await two(scene)
+        await scene.say("TUSDUSDT", 0.93)
+
     assert play(two).told == []
+    assert play(none, *PAIRS, "TUSDUSDT").told == []
     (told,) = play(three, *PAIRS, "TUSDUSDT").told
     assert told.source == "binance.spot:FDUSDUSDT+TUSDUSDT"
     assert told.price == pytest.approx(1.0, abs=0.001)

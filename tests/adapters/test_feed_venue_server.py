@@ -40,15 +40,15 @@ FAULTS = """
 version: 1
 seed: feeds
 streams:
-  - {fault: duplicate, "on": market, probability: 0.2, hold: 20ms}
-  - {fault: late, "on": market, probability: 0.1, hold: 40ms}
-  - {fault: reordered, "on": market, event: aggTrade, probability: 0.2}
-  - {fault: drop_connection, "on": market, at: 900ms}
+  - {fault: duplicate, of: market, probability: 0.2, hold: 20ms}
+  - {fault: late, of: market, probability: 0.1, hold: 40ms}
+  - {fault: reordered, of: market, event: aggTrade, probability: 0.2}
+  - {fault: drop_connection, of: market, at: 900ms}
 """
 SILENCE = """
 version: 1
 streams:
-  - {fault: silent, "on": market, from: 500ms, until: 60m}
+  - {fault: silent, of: market, from: 500ms, until: 60m}
 """
 
 
