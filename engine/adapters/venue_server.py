@@ -64,6 +64,8 @@ class VenueServer:
         self.floor = MarketFloor(gateway, self.hub, history=lambda: self.history)
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._broken: asyncio.Future[None] | None = None
+        """What went wrong where nobody waits."""
         self._timer: asyncio.TimerHandle | None = None
         if not options.wait:
             self._started.set()
@@ -105,13 +107,14 @@ class VenueServer:
         works = [self.hub.keep(), self.floor.tell_marks(self.now)]
         if self.player is not None:
             works.append(self._play(self.player))
+        self._broken = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(work) for work in works]
 
     async def stop(self) -> None:
         """Close every connection in order and let the port go."""
-        for task in self._tasks:
+        for task in self._waited():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._waited(), return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
         await self.hub.close()
@@ -131,7 +134,10 @@ class VenueServer:
 
     async def ended(self) -> None:
         """Wait until it breaks; raises what broke it, a TapeError for a tape that cannot be read on."""
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._waited())
+
+    def _waited(self) -> list[asyncio.Future[None]]:
+        return [*self._tasks, *([self._broken] if self._broken is not None else [])]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -201,7 +207,12 @@ class VenueServer:
 
     def _due(self) -> None:
         self._timer = None
-        self._advance()
+        try:
+            self._advance()
+        except Exception as error:
+            # Nobody awaits a timer: without this the account's stream would fall silent and no one would know.
+            if self._broken is not None and not self._broken.done():
+                self._broken.set_exception(error)
 
     def _advance(self) -> None:
         """Let all that is due happen, and send what it says to the account's streams."""

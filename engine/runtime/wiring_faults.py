@@ -19,7 +19,7 @@ Rule = TypeVar("Rule", WireRule, StreamRule)
 
 SCHEMA = "faults.schema.json"
 _MEETS = frozenset({"fault", "method", "path", "symbol", "client_id", "nth", "count", "probability", "from", "until"})
-_HEARS = frozenset({"fault", "on", "event", "symbol", "nth", "probability", "from", "until"})
+_HEARS = frozenset({"fault", "of", "event", "symbol", "nth", "probability", "from", "until"})
 _WANTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "lost_request": (frozenset(), _MEETS), "lost_reply": (frozenset(), _MEETS), "truncated": (frozenset(), _MEETS),
     "invisible": (frozenset({"hold"}), _MEETS | {"hold", "lost"}),
@@ -29,9 +29,9 @@ _WANTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "ban": (frozenset(), _MEETS | {"hold"}), "rate": (frozenset(), _MEETS | {"hold"}),
     "clock_skew": (frozenset({"skew"}), _MEETS | {"skew"}), "delay": (frozenset({"hold"}), _MEETS | {"hold"}),
     "duplicate": (frozenset(), _HEARS | {"hold"}), "late": (frozenset(), _HEARS | {"hold"}),
-    "reordered": (frozenset(), _HEARS), "silent": (frozenset({"until"}), frozenset({"fault", "on", "from", "until"})),
+    "reordered": (frozenset(), _HEARS), "silent": (frozenset({"until"}), frozenset({"fault", "of", "from", "until"})),
     "dead_listen_key": (frozenset({"at"}), frozenset({"fault", "at", "told"})),
-    "drop_connection": (frozenset({"at"}), frozenset({"fault", "on", "at"})),
+    "drop_connection": (frozenset({"at"}), frozenset({"fault", "of", "at"})),
 }
 """By fault: the keys it needs, and all that mean something for it."""
 _REQUEST_WORDS = (
@@ -91,11 +91,11 @@ def read_faults(text: bytes, file: str, *, seed: str) -> tuple[Faults, list[Find
     return Faults(
         wire=WireFaults(
             requests=tuple(_request(rule) for rule in data.get("requests", ())),
-            streams=tuple(_stream(rule) for rule in streams if rule.get("on") != "market"),
+            streams=tuple(_stream(rule) for rule in streams if rule.get("of") != "market"),
             seed=data.get("seed", seed),
             banned_for=parse_duration(data["banned_for"]) if "banned_for" in data else WireFaults().banned_for,
         ),
-        market=tuple(_stream(rule) for rule in streams if rule.get("on") == "market"),
+        market=tuple(_stream(rule) for rule in streams if rule.get("of") == "market"),
     ), findings
 
 

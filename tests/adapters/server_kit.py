@@ -15,6 +15,7 @@ import websockets
 from ccxt.async_support.binanceusdm import binanceusdm
 
 from engine.adapters.clock_system import SystemClock
+from engine.adapters.tape_market_model import GeneratedTape
 from engine.adapters.venue_server import ServerOptions, VenueServer
 from engine.adapters.venue_server_gateway import GatewayTerms, opened
 from engine.adapters.venue_server_gateway_faults import StreamRule, WireFaults, WireRule
@@ -23,6 +24,7 @@ from engine.exchange.settings import ExchangeSettings, Span
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import DepthDelta, DepthSnapshot, Levels, Quote, Trade
 from engine.model.time import MS, SECOND
+from engine.ports.feed import MARKET, TapeHeader
 
 T = TypeVar("T")
 KEY, SECRET = "the-key", "the-secret"
@@ -161,6 +163,16 @@ async def trading(*requests: WireRule, **more: Any) -> AsyncIterator[tuple[Venue
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one test's coroutine, and give up on it after a while."""
     return asyncio.run(asyncio.wait_for(work, 20))
+
+
+def told(events: tuple[Any, ...]) -> GeneratedTape:
+    """Return a tape of `events` of the venue `old`, each at its `received_at`, with one instrument."""
+    header = TapeHeader(
+        name="t", source="a test", events=len(events), first_at=events[0].received_at,
+        last_at=events[-1].received_at, venues=("old",), symbols=("BTCUSDT",), producers=frozenset({MARKET}),
+        instruments=(replace(BTC, venue="old"),),
+    )
+    return GeneratedTape(header, lambda: iter([(event.received_at, 0, event) for event in events]))
 
 
 def short(life: int) -> GatewayTerms:

@@ -14,7 +14,7 @@ from engine.adapters.venue_server_gateway_faults import StreamFault, StreamRule,
 from engine.model.time import MS, SECOND
 from tests.adapters.server_kit import SYMBOL, TERMS, run, soon, trading, venue
 
-ORDER = {"method": "POST", "path": "/fapi/v1/order"}
+ORDER: dict[str, Any] = {"method": "POST", "path": "/fapi/v1/order"}
 BUY = (SYMBOL, "market", "buy", 0.5, None, {"clientOrderId": "rb-f-1"})
 
 
@@ -23,7 +23,8 @@ async def failed(client: Any, *order: Any) -> BaseException:
     try:
         await client.create_order(*(order or BUY))
     except ccxt.BaseError as error:
-        return error
+        raised: BaseException = error
+        return raised
     raise AssertionError("nothing was raised")
 
 
@@ -164,7 +165,7 @@ async def stream_of_one_order(*rules: StreamRule, wait: float = 0.25) -> list[st
 
 
 NEW, FILLED, ACCOUNT = "ORDER_TRADE_UPDATE:NEW", "ORDER_TRADE_UPDATE:FILLED", "ACCOUNT_UPDATE"
-TRADES = {"event": "ORDER_TRADE_UPDATE"}
+TRADES: dict[str, Any] = {"event": "ORDER_TRADE_UPDATE"}
 
 
 @pytest.mark.parametrize(("rules", "heard"), [

@@ -11,10 +11,16 @@ import ccxt.pro
 import pytest
 import websockets
 
+from engine.adapters.clock_system import SystemClock
+from engine.adapters.venue_server import ServerOptions, VenueServer
+from engine.adapters.venue_server_gateway import opened
+from engine.adapters.venue_server_gateway_faults import StreamFault, StreamRule
 from engine.adapters.venue_server_stream_hub import StreamTerms
-from engine.model.market import OraclePrice
-from engine.model.time import MS
-from tests.adapters.server_kit import SYMBOL, Venue, run, short, trading, venue
+from engine.adapters.venue_server_tape import Pace
+from engine.exchange.settings import ExchangeSettings
+from engine.model.market import FeedState, OraclePrice, Quote
+from engine.model.time import MS, SECOND
+from tests.adapters.server_kit import SYMBOL, TERMS, Venue, run, short, soon, told, trading, venue
 
 
 async def joined(here: Venue, name: str) -> None:
@@ -263,7 +269,7 @@ def test_who_does_not_read_is_cut_and_nobody_else_waits() -> None:
             slow = await websockets.connect(
                 f"ws://{here.origin}/ws/btcusdt@depth", compression=None, max_queue=1, open_timeout=5,
             )
-            slow.transport.pause_reading()  # type: ignore[attr-defined]
+            slow.transport.pause_reading()
             async with here.listening("/ws", "btcusdt@bookTicker") as quick:
                 await joined(here, "btcusdt@depth")
                 for number in range(3000):
@@ -324,5 +330,47 @@ def test_a_venue_that_stops_ends_its_connections_in_order() -> None:
             assert json.loads(await socket.recv())["e"] == "bookTicker"
         await asyncio.wait_for(socket.wait_closed(), 5)
         assert socket.close_code == 1001
+
+    run(story())
+
+
+def test_a_tape_waits_for_the_first_listener_and_a_drop_on_it_cuts_the_market() -> None:
+    """A minute of history, a quote, the feed lost for ten seconds, another quote; at 50 times its speed."""
+    def quote(second: int, bid: float) -> Quote:
+        return Quote("old", "BTCUSDT", bid, 1.0, bid + 0.1, 1.0, second * SECOND, second * SECOND)
+
+    events = (
+        *(quote(second, 50.0) for second in range(60)), quote(60, 100.0), quote(62, 101.0),
+        FeedState("old", False, "reset", 65 * SECOND), FeedState("old", True, "back", 75 * SECOND), quote(76, 102.0),
+    )
+
+    async def story() -> None:
+        options = ServerOptions(tape=told(events), pace=Pace(speed=50, skip=60 * SECOND), wait=True)
+        async with VenueServer(opened(ExchangeSettings(), TERMS), SystemClock(), options) as server:
+            await asyncio.sleep(0.05)
+            assert server.player is not None and server.player.shown == 0
+            here = Venue(server)
+            async with here.listening("/public/ws/0", "btcusdt@bookTicker") as market:
+                first, second = await market.next(), await market.next()
+                assert (first["b"], second["b"]) == ("100.0", "101.0"), "what lies before is told to nobody"
+                assert second["E"] - first["E"] == 40
+                await asyncio.wait_for(market.socket.wait_closed(), 5)
+                assert market.socket.close_code == 1006
+            async with here.listening("/public/ws/0", "btcusdt@bookTicker") as market:
+                assert (await market.next())["b"] == "102.0"
+                assert (await market.next())["b"] == "102.0", "and after its end the last quote again"
+
+    run(story())
+
+
+def test_what_breaks_where_nobody_waits_is_heard_of() -> None:
+    """A timer has no caller: the end of the server tells."""
+    async def story() -> None:
+        async with trading() as (here, client):
+            await here.key(client)
+            here.server.gateway.listeners.take = None  # type: ignore[method-assign,assignment]
+            here.server.add_fault(StreamRule(kind=StreamFault.DROP_CONNECTION, start=soon(0.02)))
+            with pytest.raises(TypeError):
+                await asyncio.wait_for(here.server.ended(), 5)
 
     run(story())

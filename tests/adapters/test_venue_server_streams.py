@@ -97,6 +97,7 @@ def test_a_book_built_from_snapshot_and_changes_is_the_venues_own(
                 if name == "btcusdt@depth@100ms":
                     client.take(data)
     truth = streams.snapshot("BTCUSDT", 1000, AT)
+    assert truth is not None
     if client is not None:
         assert {name: dict(side) for name, side in client.sides.items()} == {
             "b": dict(truth["bids"]), "a": dict(truth["asks"])}
@@ -167,7 +168,8 @@ def test_a_tape_with_quotes_alone_has_a_book_of_one_level() -> None:
     streams.on_quote(quote(100.0), AT)
     streams.on_quote(quote(100.5), AT)
 
-    assert streams.snapshot("BTCUSDT", 5, AT)["bids"] == [["100.5", "1.500"]]
+    snapshot = streams.snapshot("BTCUSDT", 5, AT)
+    assert snapshot is not None and snapshot["bids"] == [["100.5", "1.500"]]
     assert ["100.0", "0.000"] in said[-1][1]["b"]
 
 

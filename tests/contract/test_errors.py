@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import aiohttp
@@ -233,10 +234,14 @@ def test_a_lost_cancel_or_query_is_sent_again_by_aiohttp_itself(
 
 
 def test_a_refused_connection_proves_that_nothing_was_sent(contract: Contract) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
     async def refused() -> BaseException | None:
         client = binanceusdm({"apiKey": "k", "secret": "s", "enableRateLimit": False})
         client.markets, client.markets_by_id = contract.client.markets, contract.client.markets_by_id
-        client.urls["api"]["fapiPrivate"] = "http://127.0.0.1:9/fapi/v1"
+        client.urls["api"]["fapiPrivate"] = f"http://127.0.0.1:{port}/fapi/v1"
         try:
             await client.create_order(*MARKET_BUY)
         except ccxt.ExchangeNotAvailable as error:
