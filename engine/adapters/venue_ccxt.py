@@ -64,7 +64,7 @@ class CcxtVenue:
         self._hearing = Hearing(terms.venue)
         told = Told(seconds(terms.silence_s), seconds(terms.told_within_s))
         self._desk: Desk = (
-            _Futures(self._wire, self._hearing, told, gate) if terms.binance_futures
+            FuturesClient(self._wire, self._hearing, told, gate) if terms.binance_futures
             else CommonDesk(self._wire, self._hearing, gate)
         )
         self._stream = UserStream(self._wire, self._hearing, told, tell)
@@ -182,7 +182,7 @@ class CcxtVenue:
         await self._wire.close()
 
 
-class _Futures(FuturesDesk):
+class FuturesClient(FuturesDesk):
     """Binance futures with all that can be asked of it."""
 
     async def opened(self) -> dict[str, Instrument]:

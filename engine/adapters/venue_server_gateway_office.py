@@ -48,8 +48,8 @@ class Office:
         self.exchange = exchange
         self.terms = terms
         self.sheets = Sheets()
-        self.refused: dict[int, str] = {}
-        """Reasons of orders that were refused since they were last looked for, by number."""
+        self.refused: dict[str, str] = {}
+        """Reasons of orders that were refused since they were last looked for, by the exchange's name of them."""
         self._say = say
         self._positions: dict[str, Position] = {}
         self._paid = 0
@@ -83,7 +83,7 @@ class Office:
         if isinstance(event, OrderFilled):
             self._filled(event, at)
         elif isinstance(event, OrderAccepted):
-            sheet = self._sheet(event.client_id)
+            sheet = self.sheets.named(event.client_id)
             if sheet.conditional:
                 self._tell_algo(sheet, at)
             else:
@@ -91,24 +91,18 @@ class Office:
         elif isinstance(event, OrderCancelled):
             self._ended(event, at)
         elif isinstance(event, OrderTriggered):
-            sheet = self._sheet(event.client_id)
+            sheet = self.sheets.named(event.client_id)
             sheet.triggered = at
             self.sheets.move(sheet, "TRIGGERING", at)
             self._tell_algo(sheet, at)
         elif isinstance(event, OrderRejected):
-            self.refused[int(event.client_id)] = event.reason
+            self.refused[event.client_id] = event.reason
         elif isinstance(event, BalanceReported):
             self._funded(at)
 
-    def _sheet(self, name: str) -> Sheet:
-        sheet = self.sheets.of(int(name))
-        if sheet is None:
-            raise KeyError(f"the exchange speaks of order {name}, which nobody placed here")
-        return sheet
-
     def _filled(self, event: OrderFilled, at: int) -> None:
         fill = event.fill
-        sheet = self._sheet(fill.client_id)
+        sheet = self.sheets.named(fill.client_id)
         remaining = event.remaining or Decimal(0)
         order = self._child(sheet, fill.quantity + remaining, at) if sheet.conditional else sheet
         before = self.position(fill.symbol)
@@ -157,7 +151,7 @@ class Office:
         return child
 
     def _ended(self, event: OrderCancelled, at: int) -> None:
-        sheet, requested = self._sheet(event.client_id), event.reason == "requested"
+        sheet, requested = self.sheets.named(event.client_id), event.reason == "requested"
         word = "CANCELED" if requested else "EXPIRED"
         if not sheet.conditional:
             self.sheets.move(sheet, word, at, "" if requested else event.reason)

@@ -54,6 +54,8 @@ class Sheet:
     triggered: int = 0
     why: str = ""
     """Why the venue refused or ended it."""
+    name: str = ""
+    """Under which the exchange knows it: its client id, unless a living order of the other book has that."""
 
     @property
     def order_id(self) -> int:
@@ -112,6 +114,8 @@ class Sheets:
         self._by_number: dict[int, Sheet] = {}
         self._by_client: dict[tuple[bool, str], list[int]] = {}
         self._live: dict[int, Sheet] = {}
+        self._by_name: dict[str, Sheet] = {}
+        """Living orders as the exchange knows them."""
         self.trades: deque[TradeRow] = deque(maxlen=keep)
         self.incomes: deque[IncomeRow] = deque(maxlen=2 * keep)
         self._number = 0
@@ -128,6 +132,8 @@ class Sheets:
         self._by_client.setdefault((sheet.conditional, sheet.client_id), []).append(sheet.number)
         if sheet.live:
             self._live[sheet.number] = sheet
+            if sheet.name:
+                self._by_name[sheet.name] = sheet
         if len(self._by_number) > 2 * self._keep:
             self._forget()
 
@@ -139,7 +145,7 @@ class Sheets:
     def drop(self, sheet: Sheet) -> None:
         """Forget `sheet`: a refused order leaves no trace."""
         del self._by_number[sheet.number]
-        self._live.pop(sheet.number, None)
+        self._gone(sheet)
         key = (sheet.conditional, sheet.client_id)
         self._by_client[key].remove(sheet.number)
         if not self._by_client[key]:
@@ -150,7 +156,21 @@ class Sheets:
         sheet.status, sheet.updated = status, at
         sheet.why = why or sheet.why
         if not sheet.live:
-            self._live.pop(sheet.number, None)
+            self._gone(sheet)
+
+    def _gone(self, sheet: Sheet) -> None:
+        self._live.pop(sheet.number, None)
+        # An ended order may be forgotten long after another took its name.
+        if self._by_name.get(sheet.name) is sheet:
+            del self._by_name[sheet.name]
+
+    def name_for(self, sheet: Sheet) -> str:
+        """Return a name that no living order has."""
+        return f"{sheet.client_id}#{sheet.number}" if sheet.client_id in self._by_name else sheet.client_id
+
+    def named(self, name: str) -> Sheet:
+        """Return the living order of this name; KeyError where nobody placed one here."""
+        return self._by_name[name]
 
     def of(self, number: int) -> Sheet | None:
         """Return the order with this number."""
@@ -192,7 +212,7 @@ class Sheets:
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw."""
-        self._by_number, self._by_client, self._live = {}, {}, {}
+        self._by_number, self._by_client, self._live, self._by_name = {}, {}, {}, {}
         for item in data["orders"]:
             self.add(from_data(Sheet, item))
         self.trades.clear()

@@ -154,8 +154,9 @@ def _price(request: Request, name: str, instrument: Instrument) -> Decimal:
 
 def _sent(office: Office, sheet: Sheet, instrument: Instrument, at: int) -> Sheet:
     """Put `sheet` into the books and its order before the exchange; take it out again where it is refused."""
+    sheet.name = office.sheets.name_for(sheet)
     order = PlaceOrder(
-        at=at, client_id=str(sheet.number), account="main", venue=office.terms.venue, symbol=sheet.symbol,
+        at=at, client_id=sheet.name, account="main", venue=office.terms.venue, symbol=sheet.symbol,
         side=Side(sheet.side.lower()), kind=_kind(sheet), intent=Intent.ENTRY, quantity=sheet.quantity,
         limit_price=sheet.price or None, trigger_price=sheet.trigger or None, reference_price=Decimal(0),
         reduce_only=sheet.reduce_only, close_position=sheet.close_position, post_only=sheet.tif == "GTX",
@@ -164,7 +165,7 @@ def _sent(office: Office, sheet: Sheet, instrument: Instrument, at: int) -> Shee
     office.sheets.add(sheet)
     office.exchange.submit(order, at, on_mark=sheet.working_type == "MARK_PRICE")
     office.run(at)
-    reason = office.refused.pop(sheet.number, None)
+    reason = office.refused.pop(sheet.name, None)
     if reason is not None:
         office.sheets.drop(sheet)
         raise _refusal(office, sheet, instrument, Reason(reason))
@@ -215,7 +216,7 @@ def cancel(office: Office, sheet: Sheet, at: int) -> Sheet:
         raise Refused(-2011)
     office.exchange.cancel(
         CancelOrder(
-            at=at, client_id=str(sheet.number), venue=office.terms.venue, symbol=sheet.symbol,
+            at=at, client_id=sheet.name, venue=office.terms.venue, symbol=sheet.symbol,
             conditional=sheet.conditional, why="",
         ),
         at,
