@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from engine.exchange.exchange import SimulatedExchange
 from engine.exchange.faults import Fault, FaultKind, FaultPlan
 from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.orders import Intent, OrderKind, Proposal, Side
 from engine.model.restraints import Level
 from engine.model.time import MINUTE, MS, SECOND
-from tests.strategies.world import SYMBOL, VENUE, World, entered, listed
+from tests.strategies.world import STEADY, SYMBOL, VENUE, World, entered, listed
 
 
 def test_the_position_is_protected_at_once_and_to_the_end() -> None:
@@ -139,6 +141,20 @@ def test_a_stop_that_would_trigger_at_once_means_out_now() -> None:
     assert world.held() == 0
     assert "through the stop" in world.texts("leaving")[0]
     assert len(world.stops()) == 1
+
+
+def test_a_refusal_because_there_is_a_stop_is_no_reason_to_sell() -> None:
+    """The first one's answer was lost and nobody sees it for half a minute; it protects all the same."""
+    faults = FaultPlan((Fault(kind=FaultKind.INVISIBLE, nth=2, delay=30 * SECOND),))
+    world = World(faults=faults)
+    world.exchange = SimulatedExchange(replace(STEADY, one_close_per_side=True), faults)
+    entered(world)
+    world.pass_time(2 * MINUTE)
+    assert "leaving" not in world.story() and world.held() > 0
+    assert len(world.stops()) == 2
+    world.price(9.7, after=10 * SECOND)
+    world.pass_time(SECOND)
+    assert world.held() == 0
 
 
 def test_a_stop_whose_fate_is_unclear_gets_a_second_one() -> None:

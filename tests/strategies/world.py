@@ -183,6 +183,7 @@ class World:
             if due is None or due > self.at:
                 return
             self.derived += self.guardian.on_timer(self.at, self)
+            self.derived += self.execution.on_timer(self.at, self)
             self.dispatch(self.breakout.on_timer(self.at, self, self.execution))
             self.dispatch(self.execution.due(self.at, self))
             if self.execution.has_targets():

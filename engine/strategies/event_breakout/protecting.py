@@ -14,6 +14,7 @@ from decimal import Decimal
 from engine.model.codec import decimal_text
 from engine.model.ledger import OrderRecord
 from engine.model.orders import Intent, OrderState
+from engine.model.reports import Rejection
 from engine.model.time import SECOND
 from engine.strategies.event_breakout.plan import Moment, Plan, Wish, selling
 
@@ -92,6 +93,10 @@ def _lost(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
     """The stop was rejected, cancelled or withheld while something is held."""
     if record.state is OrderState.REJECTED and _breached(record, now):
         plan.leaving = plan.leaving or f"the price is through the stop at {_price(record)}"
+        return []
+    if record.rejection is Rejection.CLOSE_EXISTS:
+        # One stands already: of ours, with its answer lost, or the validator's, which also sees to it that it stays.
+        _remember(plan, record)
         return []
     if not plan.may("stop", now.at):
         return []
