@@ -361,6 +361,29 @@ def test_books_are_fetched_one_after_another_and_again_after_refusals() -> None:
     assert {event.symbol for event in scene.ear.of(DepthSnapshot)} == {"AUSDT", "BUSDT", "CUSDT"}
 
 
+def test_a_broken_book_is_fetched_before_those_that_are_only_refreshed() -> None:
+    async def part(scene: Scene) -> None:
+        await scene.connected()
+        for number in (1, 2, 3):
+            await scene.told(DepthSnapshot, number)
+            await scene.time.advance(1)
+        await scene.time.advance(100 - 3.5)
+        assert len(scene.venue.asked) == 3
+        await scene.time.advance(1)
+        await until(lambda: len(scene.venue.asked) == 4)
+        for previous in (10, 13):
+            await scene.venue.say("cusdt@depth@100ms", {**diff(previous, previous + 1, previous + 2), "s": "CUSDT"})
+        await until(lambda: scene.feed.faults["book gap"])
+        await scene.told(DepthSnapshot, 4)
+        await scene.time.advance(1)
+        await until(lambda: len(scene.venue.asked) == 5)
+
+    scene = play(
+        part, "AUSDT", "BUSDT", "CUSDT", line=QUIET, streams=DEPTH_ONLY, book_refresh=100 * SECOND, book_pause=SECOND
+    )
+    assert [request.query["symbol"] for request in scene.venue.asked[3:]] == ["AUSDT", "CUSDT"]
+
+
 def test_after_too_many_requests_nothing_is_asked_before_the_stated_time() -> None:
     async def part(scene: Scene) -> None:
         scene.venue.answers["/fapi/v1/depth"] = answers({}, status=429, headers={"Retry-After": "90"})
