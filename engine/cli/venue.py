@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     def told(served: wiring.Served) -> None:
         environment = {
             "ENGINE_VENUE_URL": served.url, "BINANCE_API_KEY": wiring.KEY, "BINANCE_API_SECRET": wiring.SECRET,
+            "ENGINE_DRY_RUN": "false",
         }
         command = f"{called_as()} run --mode limited-live --venue binanceusdm"
         if args.format == "json":
