@@ -199,7 +199,7 @@ def _wander(draw: Random, knots: list[tuple[float, float]], until: float) -> Non
 
 def _silences(story: Story) -> tuple[tuple[int, int], ...]:
     draw = Random(f"{story.seed}|silences")
-    found: list[float] = []
+    found: list[tuple[int, int]] = []
     minute = draw.uniform(3.0, 40.0)
     while minute < story.minutes - 4:
         begins = story.start + int(minute * MINUTE)

@@ -37,14 +37,15 @@ class Boundaries:
         self.count = 0
         self._left = 0
         self._kind = ""
+        self._over = False
 
     def arm(self, nth: int, kind: str = "") -> None:
         """Let the `nth` boundary of `kind` from now on be the last."""
         self._left, self._kind = nth, kind
 
     def disarm(self) -> None:
-        """Let nothing die any more."""
-        self._left = 0
+        """Let nothing die any more, and count no more."""
+        self._left, self._over = 0, True
 
     @property
     def armed(self) -> bool:
@@ -53,6 +54,8 @@ class Boundaries:
 
     def cross(self, kind: str) -> None:
         """Pass a boundary; Crashed if this is the one."""
+        if self._over:
+            return
         self.count += 1
         if self._left and self._kind in ("", kind):
             self._left -= 1

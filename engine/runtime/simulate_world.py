@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 
 from engine.core.state import State
 from engine.exchange.exchange import SimulatedExchange
-from engine.model.events import Event, FlattenCommand, RunMode, StopCommand
+from engine.model.events import Event, FlattenCommand, InstrumentDefined, RunMode, StopCommand
 from engine.model.time import SECOND
 from engine.ports.feed import Tape
 from engine.ports.journal import Journal
 from engine.ports.notifier import Notifier
 from engine.ports.venue import SimulatedVenue
 from engine.runtime.config import Config
-from engine.runtime.cursor import FeedCursor
 from engine.runtime.gate import PolicyGate
 from engine.runtime.loop import Loop, Parts
 from engine.runtime.perform import Performer
@@ -26,6 +25,7 @@ from engine.runtime.queue import TwoLaneQueue
 from engine.runtime.recover import Recovered, begin_or_recover, live_checkpoint, start_of
 from engine.runtime.simulate_broken import SOUND, Break
 from engine.runtime.simulate_end import judge_end, unequal
+from engine.runtime.simulate_feed import LiveFeed, whole_book
 from engine.runtime.simulate_judge import REPLAY, Judge, Seen
 from engine.runtime.simulate_plan import ACTOR, CountedFaults, Crash, Plan
 from engine.runtime.simulate_wire import Boundaries, Crashed, Trace, WatchedRecord, Wire
@@ -80,7 +80,7 @@ class World:
     def __init__(self, plan: Plan, around: Around, fault: Break = SOUND) -> None:
         self._plan, self._around, self._fault = plan, around, fault
         self._wire = fault.venue(Wire(around.venue, around.exchange, around.judge, around.boundaries))
-        self._cursor = FeedCursor(around.tape)
+        self._cursor = LiveFeed(around.tape)
         self._crashes = list(plan.crashes)
         self._crash: Crash | None = None
         self._actions = list(plan.actions)
@@ -89,9 +89,15 @@ class World:
         self._kept = 0
         self._read = lambda digest: around.config
 
+    @property
+    def exchange(self) -> SimulatedExchange:
+        """The truth."""
+        return self._around.exchange
+
     def run(self) -> Ran:
         """Run to the end of the tape and judge how things stand then."""
         over = False
+        self._pass_until(self._plan.begins)
         while not over:
             over = self._live()
         around = self._around
@@ -113,6 +119,8 @@ class World:
         around = self._around
         self._lives += 1
         loop: Loop | None = None
+        if self._at < self._plan.calm_from:
+            self._arm(self._at)
         try:
             run = begin_or_recover(
                 around.journal, around.config, around.tape.header.producers, self._at, self._read
@@ -157,6 +165,12 @@ class World:
         loop.take_urgent(self._at, start)
         if run.broken is not None:
             loop.take_urgent(self._at, run.broken)
+        for instrument in self._around.tape.header.instruments:
+            # As a real venue tells whenever somebody connects.
+            loop.take_urgent(self._at, InstrumentDefined(instrument=instrument, venue_at=self._at))
+            book = whole_book(self._around.exchange, instrument.venue, instrument.symbol, self._at)
+            if book is not None:
+                self._cursor.put_first(self._at, book)
         self._around.journal.commit(durable=True)
 
     def _keeping(self, run: Recovered) -> Callable[[int, int, Event], None]:
@@ -235,15 +249,18 @@ class World:
         around.crash(crash is not None and crash.power_cut)
         around.trace.seal(around.journal.tail().digest)
         up_again = self._at + (RESTART_AFTER if crash is None else crash.down)
-        soonest = self._soonest()
-        while soonest is not None and soonest <= up_again:
-            self._pass(soonest)
-            soonest = self._soonest()
+        self._pass_until(up_again)
         self._at = up_again
         around.trace.note(self._at, "start", f"life {self._lives + 1}")
 
+    def _pass_until(self, end: int) -> None:
+        """Let everything up to `end` happen, though nobody hears of it."""
+        soonest = self._soonest()
+        while soonest is not None and soonest <= end:
+            self._pass(soonest)
+            soonest = self._soonest()
+
     def _pass(self, at: int) -> None:
-        """Let one thing happen that nobody hears of."""
         due = self._wire.next_due()
         if due is not None and due == at:
             self._wire.pop_due(due)

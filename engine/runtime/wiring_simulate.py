@@ -9,6 +9,7 @@ from engine.adapters.notifier_print import JournalledNotifier
 from engine.adapters.tape_random import Story, random_tape
 from engine.adapters.venue_paper import PaperVenue
 from engine.exchange.settings import ExchangeSettings
+from engine.model.time import SECOND
 from engine.ports.feed import Tape
 from engine.runtime.config import Config
 from engine.runtime.simulate_broken import SOUND, Break
@@ -19,6 +20,8 @@ from engine.runtime.simulate_world import Around, World
 
 PAPER = "paper"
 VENUES = (PAPER,)
+WARM_UP = 10 * SECOND
+"""The market is older than the engine: when it starts there are prices."""
 REMEMBERED = 4096
 """How much the venue remembers: nothing of a simulated hour is forgotten."""
 
@@ -28,7 +31,7 @@ def market(seed: int, minutes: int, venue: str = PAPER) -> tuple[Tape, Scene]:
     story = Story(seed=str(seed), venue=venue, minutes=minutes)
     tape = random_tape(story)
     hot = tuple(chapter.start for chapter in tape.header.chapters)
-    return tape, Scene(begins=story.start, calm_from=story.quiet_from, hot=hot, venue=venue)
+    return tape, Scene(begins=story.start + WARM_UP, calm_from=story.quiet_from, hot=hot, venue=venue)
 
 
 def world(config: Config, tape: Tape, plan: Plan, *, fault: Break = SOUND, whole_trace: bool = False) -> World:

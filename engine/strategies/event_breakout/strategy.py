@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.model.answers import AccountReported, TradesReported
 from engine.model.codec import Data, from_data, to_data
 from engine.model.events import Event, Input, InstrumentDefined, OrderFilled
 from engine.model.flags import FlagValue
@@ -58,6 +59,10 @@ class EventBreakout:
             if instrument.kind is MarketKind.PERPETUAL:
                 self._venues.setdefault(instrument.symbol, instrument.venue)
             return []
+        if isinstance(event, AccountReported | TradesReported):
+            # What is known of an order may have changed though nobody spoke of it: it was given up, or it is doubted.
+            known = [plan for plan in self._plans.values() if plan.venue == event.venue]
+            return [wish for plan in known for wish in self._manage(plan, item.at, view, orders)]
         plan = self._plan_of(event, orders)
         return [] if plan is None else self._manage(plan, item.at, view, orders)
 
