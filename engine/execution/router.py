@@ -165,7 +165,7 @@ def _is_routed(proposal: Proposal) -> bool:
 
 
 def _shadows_wanted(view: View) -> bool:
-    return bool(view.flags.get(SHADOW_FLAG, False))
+    return bool(view.flags.get(SHADOW_FLAG, True))
 
 
 def _taking(proposal: Proposal, route: Route, instrument: Instrument) -> Proposal:
