@@ -34,6 +34,8 @@ from engine.model.market import MarketEvent
 from engine.model.reports import OrderReport
 from engine.model.time import MS
 
+LOOK = NextMessage(0)
+"""Wakes the stream to look whether it tells what it must."""
 _KEY, _SECRET = "virtual-key", "virtual-secret"
 
 
@@ -199,12 +201,13 @@ class VirtualVenue:
         elif isinstance(entry, _Heard):
             client = self._client
             if entry.key == client.stream.key and client.listening is not None:
-                if client.waits:
+                if client.waits is not None:
                     self._step(client.listening, entry.payload)
                 else:
                     client.unread.append(entry.payload)
         elif entry.task is self._client.listening and isinstance(entry.value, NextMessage):
-            if self._client.waits:
+            # A tick of a wait that a message has ended already is none; a look is always one.
+            if self._client.waits is not None and entry.value in (self._client.waits, LOOK):
                 self._step(entry.task, None)
         else:
             self._step(entry.task, entry.value)
@@ -220,7 +223,7 @@ class VirtualVenue:
         client, at = self._client, self._clock.at
         listens = task is client.listening
         if listens:
-            client.waits = False
+            client.waits = None
         try:
             wish = task.work.send(value)
         except StopIteration as ended:
@@ -239,10 +242,9 @@ class VirtualVenue:
         elif isinstance(wish, Pause):
             self._put(wish.until, _Wakes(task, None))
         elif client.unread:
-            client.waits = True
             self._step(task, client.unread.pop(0))
         else:
-            client.waits = True
+            client.waits = wish
             self._put(wish.until, _Wakes(task, wish))
 
     def _ended(self, events: Events) -> None:
@@ -252,7 +254,7 @@ class VirtualVenue:
         listening = self._client.listening
         if listening is not None:
             for wait in (TICK, seconds(self._terms.told_within_s) + TICK):
-                self._put(self._clock.at + wait, _Wakes(listening, NextMessage(0)))
+                self._put(self._clock.at + wait, _Wakes(listening, LOOK))
 
     def open_orders(self) -> tuple[OrderReport, ...]:
         """Return what is open at the venue, conditional orders included."""

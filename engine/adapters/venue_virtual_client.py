@@ -118,7 +118,7 @@ class Client:
         self.desk = FuturesClient(self.wire, self.hearing, told, lambda order: "")
         self.stream = VirtualStream(self.wire, self.hearing, told, tell)
         self.listening: Task | None = None
-        self.waits = False
-        """Whether the stream waits for a message."""
+        self.waits: NextMessage | None = None
+        """What the stream waits for, while it waits for a message."""
         self.unread: list[Data] = []
         """Messages that came while it did not."""

@@ -1,4 +1,4 @@
-"""When a stop or a take-profit triggers: on the contract price (see `Book.contract_price`).
+"""When a stop or a take-profit triggers: on the contract price (see `Book.contract_price`) or on the mark.
 
 A sell stop and a buy take-profit wait for the price to fall to their trigger, a buy stop and
 a sell take-profit for it to rise. One that would trigger at once is refused, not executed:
@@ -17,7 +17,7 @@ from engine.model.orders import OrderKind, Side
 
 
 def triggers(order: PlaceOrder, price: Decimal) -> bool:
-    """Whether the conditional `order` triggers at the contract `price`."""
+    """Whether the conditional `order` triggers at `price`, contract or mark as it was placed."""
     if order.trigger_price is None:
         return False
     waits_for_fall = (order.kind is OrderKind.STOP_MARKET) is (order.side is Side.SELL)
