@@ -53,10 +53,7 @@ class StopValidator:
         """Symbols whose last sample was of an open position."""
 
     def begin(self, at: int, venues: Sequence[str]) -> None:
-        """A run begins or goes on in a new process; `venues` take real orders.
-
-        What they showed before is to be shown anew.
-        """
+        """A run begins or goes on in a new process; `venues` take real orders and show anew that they take stops."""
         told = {name: desk.told for name, desk in self._desks.items()}
         self._desks = {name: Desk(venue=name, since=at, told=told.get(name)) for name in venues}
         self._begun_at = self._due = at
@@ -176,10 +173,8 @@ class StopValidator:
     def report(self, view: View) -> Data:
         """Return a row for every open position (see `row_of`), and whether each venue takes stops."""
         rows = [row_of(watch, view.at) for _, watch in sorted(self._watches.items()) if watch.sign]
-        return {
-            "positions": rows,
-            "venues": [{"venue": one.venue, "able": one.able, "what": one.what} for one in self._desks.values()],
-        }
+        venues = [{"venue": one.venue, "able": one.able, "what": one.what} for one in self._desks.values()]
+        return {"positions": rows, "venues": venues}
 
     # What one look leads to.
 
@@ -204,6 +199,9 @@ class StopValidator:
         stops_takes.remember(watch, now)
         word = watch.word_at
         wishes = [*stops_repair.mend(watch, now), *stops_repair.sweep(watch, now), *stops_takes.retake(watch, now)]
+        if watch.word_at != word:
+            # The venue's word was given or is void: from now on, not from the next look on.
+            assess(watch, now)
         desk = self._desks.get(watch.venue)
         if desk is not None:
             wishes += _look_up(watch, at)

@@ -74,8 +74,9 @@ def _vouched(watch: Watch, now: Moment) -> None:
 
 
 def _relieved(watch: Watch) -> None:
+    if watch.bare_since:
+        watch.retry_at = 0
     watch.bare_since, watch.missing, watch.failures = 0, False, 0
-    watch.retry_at = 0
     if not watch.purpose:
         watch.refused_as = ""
 

@@ -269,6 +269,37 @@ def test_the_venues_word_is_too_old_when_nobody_renews_it() -> None:
     assert world.row()["unprotected_since"] is not None
 
 
+def test_a_refusal_for_another_reason_voids_the_venues_word() -> None:
+    world = unlisted()
+    world.absent("stop")
+    world.passes(10)
+    world.reject(world.last(), Rejection.CLOSE_EXISTS)
+    world.passes(WORD // SECOND)
+    assert len(world.placed()) == 2 and world.row()["unprotected_since"] is None
+    world.reject(world.last(), Rejection.FILTER)
+    world.passes(0.1)
+    assert world.row()["unprotected_since"] is not None
+
+
+def test_the_venues_word_is_not_asked_for_all_the_time_where_nobody_answers() -> None:
+    world = unlisted()
+    world.absent("stop")
+    world.passes(10)
+    world.reject(world.last(), Rejection.CLOSE_EXISTS)
+    world.passes(2 * WORD // SECOND - 10)
+    assert 3 <= len(world.placed()) - 1 <= 5 and world.closings() == []
+
+
+def test_a_sweep_that_comes_to_nothing_is_tried_again_without_hurry() -> None:
+    world = protected(live=False)
+    world.order_of("extra", proposer="stops")
+    world.accept("extra")
+    for _ in range(60):
+        world.passes(0.5)
+        world.records["extra"] = replace(world.records["extra"], state=OrderState.OPEN, cancel_asked=False)
+    assert 3 <= len(world.swept()) <= 4
+
+
 def test_a_stop_for_less_than_is_held_is_replaced_by_one_that_covers() -> None:
     """After a scale-in; the new one is there before the old one goes."""
     world = World(live=False)

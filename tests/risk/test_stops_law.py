@@ -217,7 +217,7 @@ class Forgetful(RuleBasedStateMachine):
 
 
 Forgetful.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True,
+    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestForgetful = Forgetful.TestCase
