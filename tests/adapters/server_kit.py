@@ -24,6 +24,7 @@ from engine.exchange.settings import ExchangeSettings, Span
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import DepthDelta, DepthSnapshot, Levels, Quote, Trade
 from engine.model.time import MS, SECOND
+from engine.ports.clock import Clock
 from engine.ports.feed import MARKET, TapeHeader
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ BTC = Instrument(
     venue="binanceusdm", symbol="BTCUSDT", base="BTC", quote="USDT", kind=MarketKind.PERPETUAL, tick=Decimal("0.1"),
     step=Decimal("0.001"), min_quantity=Decimal("0.001"), max_quantity=Decimal(10_000), min_notional=Decimal(5),
 )
-PATIENCE_S = 5.0
+NOON = 1_790_000_000 * SECOND // (60 * SECOND) * 60 * SECOND
+PATIENCE_S = 10.0
 
 
 class Venue:
@@ -135,13 +137,13 @@ class Listener:
 @asynccontextmanager
 async def venue(
     *requests: WireRule, streams: tuple[StreamRule, ...] = (), terms: GatewayTerms = TERMS,
-    kept: StreamTerms | None = None, market: tuple[StreamRule, ...] = (),
+    kept: StreamTerms | None = None, market: tuple[StreamRule, ...] = (), clock: Clock | None = None,
 ) -> AsyncIterator[Venue]:
     """Yield a running venue with one symbol, quoted at 100.0 to 100.2."""
     settings = ExchangeSettings(trigger_travel=Span(low=5 * MS, high=5 * MS))
     gateway = opened(settings, terms, WireFaults(requests=requests, streams=streams))
     options = ServerOptions(streams=kept or StreamTerms(), market_faults=market)
-    async with VenueServer(gateway, SystemClock(), options) as server:
+    async with VenueServer(gateway, clock or SystemClock(), options) as server:
         server.floor.define(BTC)
         made = Venue(server)
         made.quote()
@@ -162,7 +164,7 @@ async def trading(*requests: WireRule, **more: Any) -> AsyncIterator[tuple[Venue
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one test's coroutine, and give up on it after a while."""
-    return asyncio.run(asyncio.wait_for(work, 20))
+    return asyncio.run(asyncio.wait_for(work, 30))
 
 
 def told(events: tuple[Any, ...]) -> GeneratedTape:

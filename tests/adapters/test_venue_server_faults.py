@@ -10,9 +10,10 @@ import aiohttp
 import ccxt
 import pytest
 
+from engine.adapters.clock_virtual import VirtualClock
 from engine.adapters.venue_server_gateway_faults import StreamFault, StreamRule, WireFault, WireRule
 from engine.model.time import MS, SECOND
-from tests.adapters.server_kit import SYMBOL, TERMS, run, soon, trading, venue
+from tests.adapters.server_kit import NOON, SYMBOL, TERMS, run, soon, trading, venue
 
 ORDER: dict[str, Any] = {"method": "POST", "path": "/fapi/v1/order"}
 BUY = (SYMBOL, "market", "buy", 0.5, None, {"clientOrderId": "rb-f-1"})
@@ -81,13 +82,13 @@ def test_a_truncated_reply_is_an_order_without_an_id_that_lives() -> None:
 
 def test_an_order_that_cannot_be_found_for_a_while() -> None:
     async def story() -> None:
-        rule = WireRule(kind=WireFault.INVISIBLE, hold=150 * MS, lost=True, **ORDER)
+        rule = WireRule(kind=WireFault.INVISIBLE, hold=800 * MS, lost=True, **ORDER)
         async with trading(rule) as (_, client):
             await failed(client, SYMBOL, "limit", "buy", 0.5, 99.0, {"clientOrderId": "rb-f-1"})
             with pytest.raises(ccxt.OrderNotFound, match="-2013"):
                 await client.fetch_order(None, SYMBOL, {"clientOrderId": "rb-f-1"})
             assert await client.fetch_open_orders(SYMBOL) == []
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.85)
             assert (await client.fetch_order(None, SYMBOL, {"clientOrderId": "rb-f-1"}))["status"] == "open"
 
     run(story())
@@ -95,10 +96,10 @@ def test_an_order_that_cannot_be_found_for_a_while() -> None:
 
 def test_a_ban_refuses_everything_until_its_end() -> None:
     async def story() -> None:
-        async with trading(WireRule(kind=WireFault.BAN, hold=2 * SECOND, nth=1, **ORDER)) as (_, client):
+        async with trading(WireRule(kind=WireFault.BAN, hold=30 * SECOND, nth=1, **ORDER)) as (_, client):
             error = await failed(client)
             assert type(error).__name__ == "DDoSProtection" and "418" in str(error) and "banned until" in str(error)
-            assert client.last_response_headers["Retry-After"] == "2"
+            assert client.last_response_headers["Retry-After"] == "30"
             with pytest.raises(ccxt.DDoSProtection):
                 await client.fetch_balance()
 
@@ -107,8 +108,8 @@ def test_a_ban_refuses_everything_until_its_end() -> None:
 
 def test_a_late_reply_is_late_and_the_order_is_not() -> None:
     async def story() -> None:
-        async with trading(WireRule(kind=WireFault.DELAY, hold=300 * MS, **ORDER)) as (_, client):
-            client.timeout = 100
+        async with trading(WireRule(kind=WireFault.DELAY, hold=900 * MS, **ORDER)) as (_, client):
+            client.timeout = 400
             error = await failed(client)
             assert isinstance(error.__cause__, TimeoutError)
             client.timeout = 10_000
@@ -119,15 +120,16 @@ def test_a_late_reply_is_late_and_the_order_is_not() -> None:
 
 def test_weight_beyond_the_limit_is_429_and_then_a_ban() -> None:
     async def story() -> list[int]:
-        async with trading(terms=replace(TERMS, weight_limit=60, patience=3)) as (_, client):
+        terms = replace(TERMS, weight_limit=30, patience=3)
+        async with trading(terms=terms, clock=VirtualClock(NOON)) as (_, client):
             statuses = []
-            for _ in range(20):
+            for _ in range(40):
                 try:
-                    await client.fetch_balance()
+                    await client.fapiPublicGetTime()
                     statuses.append(200)
                 except ccxt.DDoSProtection as error:
                     statuses.append(int(str(error).split()[1]))
-            assert int(client.last_response_headers["Retry-After"]) > 60
+            assert client.last_response_headers["Retry-After"] == "120"
             return statuses
 
     statuses = run(story())
@@ -149,7 +151,7 @@ def test_a_fault_can_be_added_while_it_runs_and_is_met_once() -> None:
     run(story())
 
 
-async def stream_of_one_order(*rules: StreamRule, wait: float = 0.25) -> list[str]:
+async def stream_of_one_order(*rules: StreamRule, wait: float = 0.5) -> list[str]:
     """Return what the account's stream says of one market order, as TYPE or TYPE:status, until it is quiet."""
     async with trading(streams=rules) as (here, client):
         key = await here.key(client)
@@ -227,7 +229,7 @@ def test_a_listen_key_that_dies(told: bool) -> None:
 
 @pytest.mark.parametrize(("rule", "bids"), [
     (StreamRule(kind=StreamFault.DUPLICATE, nth=2, hold=MS), [1, 2, 2, 3]),
-    (StreamRule(kind=StreamFault.LATE, nth=2, hold=40 * MS), [1, 3, 2]),
+    (StreamRule(kind=StreamFault.LATE, nth=2, hold=400 * MS), [1, 3, 2]),
     (StreamRule(kind=StreamFault.REORDERED, nth=2), [1, 3, 2]),
     (StreamRule(kind=StreamFault.LATE, nth=2, hold=40 * MS, event="aggTrade"), [1, 2, 3]),
 ], ids=["duplicate", "late", "reordered", "another event"])
@@ -244,11 +246,11 @@ def test_what_the_market_streams_say_under_a_fault(rule: StreamRule, bids: list[
 
 def test_a_silent_market_answers_pings_and_comes_back() -> None:
     async def story() -> None:
-        silence = StreamRule(kind=StreamFault.SILENT, start=0, end=soon(0.15))
-        async with venue(market=(silence,)) as here, here.listening("/public/ws/0", "btcusdt@bookTicker") as market:
+        async with venue() as here, here.listening("/public/ws/0", "btcusdt@bookTicker") as market:
+            here.server.add_fault(StreamRule(kind=StreamFault.SILENT, start=0, end=soon(0.4)), market=True)
             here.quote(1.0, 1.1)
             await asyncio.wait_for(await market.socket.ping(), 5)
-            assert await market.quiet(0.16)
+            assert await market.quiet(0.42)
             here.quote(2.0, 2.1)
             assert (await market.next())["b"] == "2.0"
 
@@ -257,11 +259,12 @@ def test_a_silent_market_answers_pings_and_comes_back() -> None:
 
 def test_the_market_connections_are_cut_and_the_accounts_are_not() -> None:
     async def story() -> None:
-        drop = StreamRule(kind=StreamFault.DROP_CONNECTION, start=soon(0.1))
-        async with trading(market=(drop,)) as (here, client):
+        async with trading() as (here, client):
             key = await here.key(client)
             async with here.listening("/public/ws/0", "btcusdt@bookTicker") as market:
                 async with here.listening(f"/private/ws?listenKey={key}") as user:
+                    drop = StreamRule(kind=StreamFault.DROP_CONNECTION, start=soon(0.02))
+                    here.server.add_fault(drop, market=True)
                     await asyncio.wait_for(market.socket.wait_closed(), 5)
                     await client.create_order(*BUY)
                     assert (await user.next())["e"] == "ORDER_TRADE_UPDATE"

@@ -188,10 +188,10 @@ def test_a_truncated_200_is_an_order_without_an_id(contract: Contract) -> None:
 
 def test_a_reply_that_does_not_come_is_a_timeout_with_its_cause(contract: Contract) -> None:
     async def silent(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         return web.json_response(ORDER)
 
-    contract.client.timeout = 80
+    contract.client.timeout = 400
     try:
         error, sent = contract.fails(silent, "create_order", *MARKET_BUY)
     finally:
