@@ -44,9 +44,13 @@ class Execution:
         self._inquiries = Inquiries(self._account)
         self._targets = Targets()
         self._standing = Standing()
-        self._stirred = True
-        """Something was done since the soonest instant was last worked out."""
         self._soonest: int | None = None
+        self._held: tuple[InForce, ...] = ()
+        self._stir()
+
+    def _stir(self) -> None:
+        """Something is done: what is asked at every event has to be worked out anew."""
+        self._stirred = self._reheld = True
 
     def begin(self, epoch: str, at: int, venues: Sequence[str]) -> None:
         """A run begins, or goes on in a new process, whose client ids carry `epoch`; `venues` take real orders.
@@ -54,7 +58,7 @@ class Execution:
         What was under way in the process before is of unknown fate. ValueError if the epoch is
         no legal part of an id.
         """
-        self._stirred = True
+        self._stir()
         self._account.ids.begin(epoch)
         for venue in venues:
             self._standing.know(venue)
@@ -62,12 +66,14 @@ class Execution:
 
     def remember(self, at: int, order: PlaceOrder) -> None:
         """Keep an order that left though its record was lost: it counts as exposure until its fate is proven."""
-        self._stirred = True
+        self._stir()
         self._account.remember(at, order)
 
     def holds(self) -> tuple[InForce, ...]:
         """Return what is restrained because an account is not known to be as we count it."""
-        return self._inquiries.holds()
+        if self._reheld:
+            self._reheld, self._held = False, self._inquiries.holds()
+        return self._held
 
     def number(self, ask: AskVenue) -> AskVenue:
         """Return `ask` with the next number, where it has none."""
@@ -75,12 +81,12 @@ class Execution:
 
     def reconcile_now(self, at: int) -> list[Wish]:
         """Return the questions that tell how every venue's account stands."""
-        self._stirred = True
+        self._stir()
         return [*self._inquiries.ask_now(at), *self._collect()]
 
     def flatten(self, at: int, view: View, why: str) -> list[Wish]:
         """Begin to close every position; the stops go when all is known to be flat."""
-        self._stirred = True
+        self._stir()
         return [*self._inquiries.flatten.begin(at, why), *self._inquiries.flatten_step(at, view)]
 
     def flattening(self) -> Data | None:
@@ -93,7 +99,7 @@ class Execution:
 
     def close(self, at: int, wish: Closing) -> list[TargetOpened]:
         """Open the target that `wish` asks for, once for its name."""
-        self._stirred = True
+        self._stir()
         return self._targets.close(at, wish)
 
     # What there is.
@@ -150,7 +156,7 @@ class Execution:
 
     def on_event(self, item: Input, view: View) -> list[Derived]:
         """Take what a venue said; return samples, those of a fill only where it was not known yet."""
-        self._stirred = True
+        self._stir()
         event, at = item.event, item.at
         if isinstance(event, InstrumentDefined):
             self._standing.know(event.instrument.venue)
@@ -174,7 +180,7 @@ class Execution:
 
     def after_event(self, at: int, view: View) -> list[Wish]:
         """Return what the last event makes necessary: what to look up, cancel, close and tell."""
-        self._stirred = True
+        self._stir()
         return [*self._inquiries.due(at), *self._collect(), *self._inquiries.flatten_step(at, view)]
 
     def _collect(self) -> list[Wish]:
@@ -204,7 +210,7 @@ class Execution:
 
     def on_refused(self, at: int, proposal: Proposal, reason: str) -> None:
         """Policy refused `proposal`: an order toward a target is tried again later."""
-        self._stirred = True
+        self._stir()
         if proposal.proposer == PROPOSER:
             self._targets.on_refused(at, proposal)
 
@@ -217,7 +223,7 @@ class Execution:
 
         Each effect is exposure from here on, whether or not it reaches the venue.
         """
-        self._stirred = True
+        self._stir()
         cancels = [self._account.cancel(at, wish.client_id, wish.why) for wish in cancellations]
         places = [
             self._account.place(at, item.proposal, max(item.policy_version, policy_version)) for item in approved
@@ -237,7 +243,7 @@ class Execution:
                 continue
             level = view.level(record.venue, record.symbol, record.intent.value)
             if level >= Level.REDUCE_ONLY:
-                self._stirred = True
+                self._stir()
                 cancels.append(self._account.cancel(at, record.client_id, f"level is {level.word}"))
         return [effect for effect in cancels if effect is not None]
 
@@ -247,7 +253,7 @@ class Execution:
         self, at: int, episode: Episode, flags: Mapping[str, FlagValue]
     ) -> list[TargetOpened | Notify]:
         """Open the targets of an episode's action, computed now and never again."""
-        self._stirred = True
+        self._stir()
         adding = [record for record in self._account.all_live() if not record.reduces]
         return self._targets.open(at, episode, flags, positions=self._account.positions.all(), adding=adding)
 
@@ -257,7 +263,7 @@ class Execution:
 
     def converge(self, at: int, view: View) -> list[Proposal | Cancellation | PlanMade | AskVenue]:
         """Return the reduce-only orders that bring positions to their tightest targets."""
-        self._stirred = True
+        self._stir()
         return self._targets.converge(at, view, self)
 
     # Time.
@@ -275,7 +281,7 @@ class Execution:
         due = self.next_due()
         if due is None or due > at:
             return []
-        self._stirred = True
+        self._stir()
         self._inquiries.on_timer(at)
         return self._sampled(at)
 
@@ -284,7 +290,7 @@ class Execution:
         due = self.next_due()
         if due is None or due > at:
             return []
-        self._stirred = True
+        self._stir()
         self._targets.on_timer(at)
         return [*self._inquiries.due(at), *self._collect(), *self._inquiries.flatten_step(at, view)]
 
@@ -297,7 +303,7 @@ class Execution:
 
     def load(self, data: Data) -> None:
         """Become what `dump` wrote."""
-        self._stirred = True
+        self._stir()
         self._account.load(data["account"])
         self._inquiries.load(data["inquiries"])
         self._targets.load(data["targets"])
