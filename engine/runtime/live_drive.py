@@ -18,7 +18,7 @@ from engine.core.report import status
 from engine.model.codec import Data
 from engine.model.effects import Effect
 from engine.model.events import Command, HaltCommand, OrderWithheld, Start
-from engine.model.market import Announcement, MarketEvent
+from engine.model.market import Announcement, DepthDelta, DepthSnapshot, MarketEvent
 from engine.ports.bus import Bus
 from engine.ports.clock import Clock
 from engine.ports.journal import Journal
@@ -183,7 +183,10 @@ class LiveDrive:
         return self._loop is None
 
     def _heard_market(self, event: MarketEvent) -> None:
-        self._queue.put_market(event)
+        taken = self._queue.put_market(event)
+        if not taken and isinstance(event, DepthDelta | DepthSnapshot):
+            # What builds on the lost one would be believed by nobody until the book is fetched anew.
+            self._world.resync(event.symbol)
         if isinstance(event, Announcement) and event.symbols:
             self._world.watch(event.symbols)
 

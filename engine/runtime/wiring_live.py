@@ -75,7 +75,7 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     if live.announcements:
         settings = AnnouncementSettings(base=live.endpoint, poll=SECOND) if own else AnnouncementSettings()
         feeds.append(AnnouncementFeed(settings, outside))
-    return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch)
+    return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch, resync=market.resync)
 
 
 def _market(live: LiveSettings, stream: str, settings: type[BinanceFeedSettings]) -> BinanceFeedSettings:

@@ -29,11 +29,12 @@ class Ears:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The outside. `watch` has the market of further symbols told."""
+    """The outside. `watch` has the market of further symbols told; `resync` a book of which something was dropped."""
 
     venue: LiveVenue
     feeds: tuple[LiveFeed, ...]
     watch: Callable[[tuple[str, ...]], None]
+    resync: Callable[[str], None]
 
 
 Builder = Callable[[LiveSettings, Ears], World]

@@ -13,13 +13,13 @@ def test_a_breakout_from_its_announcement_to_its_exit(tmp_path: Path) -> None:
     async def story() -> None:
         async with town(tmp_path) as place:
             engine = await place.start()
-            bought = await place.until(lambda: place.position() > 0, 25)
+            bought = await place.until(lambda: place.position() > 0, 60)
             if not bought:
                 _, said, _ = await place.stop(engine)
                 raise AssertionError(said)
-            assert await place.until(lambda: len(place.stops()) == 1, 3), "no stop within its time"
-            sold = await place.until(lambda: place.position() == 0, 25)
-            quiet = await place.until(lambda: not place.exchange.open_orders(), 10)
+            assert await place.until(lambda: len(place.stops()) == 1, 10), "no stop within its time"
+            sold = await place.until(lambda: place.position() == 0, 60)
+            quiet = await place.until(lambda: not place.exchange.open_orders(), 40)
             code, said, took = await place.stop(engine)
             assert sold and quiet, said
             assert code == 0 and took < 10, said

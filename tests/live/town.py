@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,9 @@ Price = Callable[[float], float]
 
 
 def breakout(second: float) -> float:
-    """Return the price: flat, announced at 7 s, up from 10 s, +5 % at 13 s, back to +1 % at 16 s, then flat."""
-    turns = ((0.0, 2.0), (9.5, 2.0), (10.0, 2.03), (13.0, 2.10), (16.0, 2.02), (1e9, 2.02))
-    for (begin, low), (end, high) in zip(turns, turns[1:], strict=False):
+    """Return the price: flat, announced at 5 s, up from 8 s, +5 % at 13 s, back to +1 % at 15 s, then flat."""
+    turns = ((0.0, 2.0), (8.0, 2.0), (13.0, 2.10), (15.0, 2.02), (1e9, 2.02))
+    for (begin, low), (end, high) in pairwise(turns):
         if second <= end:
             return low + (high - low) * (second - begin) / (end - begin)
     return turns[-1][1]
@@ -67,7 +68,7 @@ def write_story(path: Path, price: Price = breakout, *, seconds: int = 60) -> Pa
             at = BEGIN + step * 100 * MS
             if step % 10 == 0:
                 tape.write(OraclePrice("test", "USDT", "USD", 1.0, str(step), at, at))
-            if step == 70:
+            if step == 50:
                 tape.write(Announcement(
                     "binance", "listing-1", "listing", "Binance Futures Will Launch XYZ", (SYMBOL,), at, at
                 ))
@@ -140,11 +141,14 @@ class Town:
         return [one for one in self.exchange.open_orders() if one.conditional]
 
     def placed(self) -> list[str]:
-        """Return the client ids of every order that reached the venue, in order of arrival."""
+        """Return the client ids of every order that the venue looked at, in order of arrival.
+
+        One that came with a timestamp from elsewhere was not looked at: it may come again.
+        """
         paths = {"/fapi/v1/order": "newClientOrderId", "/fapi/v1/algoOrder": "clientAlgoId"}
         return [
             dict(sent.params)[paths[sent.path]] for sent in self.server.log.requests
-            if sent.method == "POST" and sent.path in paths
+            if sent.method == "POST" and sent.path in paths and sent.code != -1021
         ]
 
     def trades(self) -> set[str]:
