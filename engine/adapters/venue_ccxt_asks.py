@@ -100,16 +100,20 @@ class Asking:
             self._saw(report)
         self._hearing.positions = {position.symbol: position.quantity for position in positions}
         return (AccountReported(
-            ask=ask.ask, venue=self._venue, positions=positions, orders=self._without_children(working) + waiting,
+            ask=ask.ask, venue=self._venue, positions=positions, orders=self._under_parents(working, waiting) + waiting,
             balances=balances, as_of=as_of, venue_at=self._wire.clock.now(),
         ),)
 
-    def _without_children(self, working: tuple[OrderReport, ...]) -> tuple[OrderReport, ...]:
-        """Leave out market orders that a triggered conditional order became: they are their parent, not a stranger."""
-        return tuple(
-            report for report in working
-            if self._hearing.owner(report.venue_order_id) in (None, report.client_id)
-        )
+    def _under_parents(
+        self, working: tuple[OrderReport, ...], waiting: tuple[OrderReport, ...]
+    ) -> tuple[OrderReport, ...]:
+        """Name market orders that a triggered stop became after the stop; one that stands there itself is enough."""
+        there = {report.client_id for report in waiting}
+        named = [
+            replace(report, client_id=self._hearing.owner(report.venue_order_id) or report.client_id)
+            for report in working
+        ]
+        return tuple(report for report in named if not report.client_id or report.client_id not in there)
 
     async def trades(self, ask: AskVenue) -> tuple[VenueEvent, ...]:
         """Return every trade of ours on a symbol since an instant, then their number."""

@@ -25,6 +25,7 @@ EXCHANGE_INFO = Endpoint(method="fapiPublicGetExchangeInfo")
 POSITION_MODE = Endpoint(method="fapiPrivateGetPositionSideDual", cost=Cost(weight=30))
 SET_LEVERAGE = Endpoint(method="fapiPrivatePostLeverage")
 ACCOUNT_SETTINGS = Endpoint(method="fapiPrivateGetAccountConfig", cost=Cost(weight=5))
+ACCOUNT_BEFORE = Endpoint(method="fapiPrivateV2GetAccount", cost=Cost(weight=5))
 KEY_RIGHTS = Endpoint(method="sapiGetAccountApiRestrictions")
 SYMBOL_SETTINGS = Endpoint(method="fapiPrivateGetSymbolConfig", cost=Cost(weight=5))
 _WARN_OFFSET, _WORST_OFFSET = seconds(1), seconds(5)
@@ -159,8 +160,14 @@ async def clock_line(wire: Wire, errand: Errand) -> Check:
 
 
 async def _trading(wire: Wire, errand: Errand) -> Check:
-    account = Reader(await wire.call(ACCOUNT_SETTINGS, {}, errand), "accountConfig")
-    if account.yes("canTrade"):
+    try:
+        account = await wire.call(ACCOUNT_SETTINGS, {}, errand)
+    except WireTrouble as error:
+        if error.trouble.code in _BAD_KEY:
+            raise
+        # Where the newer page does not exist, the older one says it too.
+        account = await wire.call(ACCOUNT_BEFORE, {}, errand)
+    if Reader(account, "account").yes("canTrade"):
         return Check(name="key may trade", verdict="ok", what="the account may trade futures")
     return Check(name="key may trade", verdict="fail", what="the account or the key may not trade futures",
                  fix="enable futures trading for the key on the venue's API page")

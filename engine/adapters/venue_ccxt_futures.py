@@ -125,7 +125,7 @@ class FuturesDesk:
 
     async def cancelled(self, order: CancelOrder) -> tuple[VenueEvent, ...]:
         """Ask for an order back and return what became of the wish: gone, could not be, or uncertain."""
-        self._hearing.cancelling.add(order.client_id)
+        self._hearing.cancelling(order.client_id)
         errand = Errand(lane=SendLane.SAFETY, patience=seconds(self._wire.terms.order_patience_s))
         try:
             reply = await self._wire.call(*cancel_request(order), errand)
@@ -142,7 +142,7 @@ class FuturesDesk:
             return (self._uncertain(order.client_id, f"the cancel's reply is no answer: {error}"),)
 
     def _not_cancelled(self, order: CancelOrder, reason: str) -> CancelRejected:
-        self._hearing.cancelling.discard(order.client_id)
+        self._hearing.keeps(order.client_id)
         return CancelRejected(client_id=order.client_id, reason=reason, venue_at=self._wire.clock.now())
 
     async def _gone(self, order: CancelOrder, reply: Data) -> VenueEvent:

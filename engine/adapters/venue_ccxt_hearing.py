@@ -53,7 +53,8 @@ class Hearing:
     def __init__(self, venue: str) -> None:
         self.venue = venue
         self.instruments: dict[str, Instrument] = {}
-        self.cancelling: set[str] = set()
+        self._cancelling: dict[str, None] = {}
+        """Whom we asked back, in the order in which we did."""
         self.positions: dict[str, Decimal] = {}
         self._known: dict[str, _Known] = {}
         self._owner: dict[str, str] = {}
@@ -74,7 +75,16 @@ class Hearing:
         """Note that an order of ours is over, or never was."""
         if client_id in self._known:
             self._known[client_id].live = False
-        self.cancelling.discard(client_id)
+
+    def cancelling(self, client_id: str) -> None:
+        """Note that an order of ours is asked back."""
+        self._cancelling[client_id] = None
+        while len(self._cancelling) > _REMEMBERED:
+            self._cancelling.pop(next(iter(self._cancelling)))
+
+    def keeps(self, client_id: str) -> None:
+        """Note that an order was not taken back: what ends it later is not our wish."""
+        self._cancelling.pop(client_id, None)
 
     def saw(self, report: OrderReport) -> None:
         """Learn from a report of either book whose order and whose child it is."""
@@ -122,7 +132,8 @@ class Hearing:
     def _regular(self, update: OrderUpdate, at: int) -> tuple[VenueEvent, ...]:
         report = update.report
         owner = self._owner.get(report.venue_order_id)
-        if owner is None and report.client_id in self._known and not self._known[report.client_id].conditional:
+        if owner is None and report.client_id in self._known:
+            # Also a child that carries its stop's own id.
             owner = self._owner[report.venue_order_id] = report.client_id
         if owner is None and self._may_be_child(report):
             self._held.append((at + _HELD, update))
@@ -160,7 +171,7 @@ class Hearing:
 
     def _reason(self, client_id: str, report: OrderReport) -> str:
         known = self._known.get(client_id)
-        if client_id in self.cancelling:
+        if client_id in self._cancelling:
             return "requested"
         if report.state is OrderState.EXPIRED:
             return "ioc" if known is not None and known.immediate else "expired"

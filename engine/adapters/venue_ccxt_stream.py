@@ -28,9 +28,6 @@ from engine.ports.venue import Tell, VenueRefused
 
 NEW_KEY = Endpoint(method="fapiPrivatePostListenKey")
 KEEP_KEY = Endpoint(method="fapiPrivatePutListenKey")
-_KEEP_EVERY = seconds(20 * 60)
-_ROTATE_AFTER = seconds(45 * 60)
-"""Before the key's hour is over, and long before the venue cuts a connection of a day."""
 _TICK_S = 0.25
 _DRAIN_S = 0.05
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
@@ -101,7 +98,7 @@ class UserStream:
         ))
 
     async def _listen(self) -> None:
-        socket = await self._open()
+        terms, socket = self._wire.terms, await self._open()
         try:
             self._alive = True
             self._told.begin(self._clock.monotonic())
@@ -110,10 +107,10 @@ class UserStream:
             while True:
                 await self._read(socket)
                 at = self._clock.monotonic()
-                if at - kept >= _KEEP_EVERY:
+                if at - kept >= seconds(terms.keep_key_every_s):
                     await self._wire.call(KEEP_KEY, {}, self._errand)
                     kept = at
-                if at - began >= _ROTATE_AFTER:
+                if at - began >= seconds(terms.rotate_key_after_s):
                     socket = await self._rotated(socket)
                     began = kept = self._clock.monotonic()
         finally:

@@ -37,6 +37,9 @@ class CcxtTerms:
     """How long the stream may tell nothing, with orders or positions open, before it is taken for dead."""
     told_within_s: float = 5.0
     """How long the stream may lag behind what a REST answer said before it is taken for dead."""
+    keep_key_every_s: float = 1200.0
+    rotate_key_after_s: float = 2700.0
+    """Before the key's hour is over, and long before the venue cuts a connection of a day."""
     entry_patience_s: float = 2.0
     """How long an order that adds risk may wait for its turn: later its price is another one."""
     order_patience_s: float = 10.0

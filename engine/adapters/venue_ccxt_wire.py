@@ -7,7 +7,6 @@ that one refused for its timestamp is sent once more after the offset was measur
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Mapping
@@ -106,7 +105,10 @@ class Wire:
         return (at - self.offset) // _MS
 
     async def call(self, endpoint: Endpoint, params: Mapping[str, Data] | tuple[Data, ...], errand: Errand) -> Data:
-        """Send one request and return the whole answer. Raises WireTrouble, Withheld or TurnMissed, nothing else."""
+        """Send one request and return the whole answer. Raises WireTrouble, Withheld or TurnMissed.
+
+        A cancellation goes through as it is: whoever waits for an order's reply tells that it is uncertain.
+        """
         try:
             return await self._send(endpoint, params, errand)
         except WireTrouble as first:
@@ -136,10 +138,7 @@ class Wire:
     async def _send(self, endpoint: Endpoint, params: Mapping[str, Data] | tuple[Data, ...], errand: Errand) -> Data:
         if self.exchange is None:
             raise WireTrouble(Trouble(cause=Cause.NOT_SENT, text="the venue is not open"))
-        try:
-            await self.lanes.turn(errand.lane, endpoint.cost, errand.patience)
-        except asyncio.CancelledError:
-            raise WireTrouble(Trouble(cause=Cause.NOT_SENT, text="the run ended before its turn")) from None
+        await self.lanes.turn(errand.lane, endpoint.cost, errand.patience)
         why = errand.gate()
         if why:
             raise Withheld(why)
@@ -148,7 +147,7 @@ class Wire:
         try:
             method = getattr(self.exchange, endpoint.method)
             return await (method(*params) if isinstance(params, tuple) else method(dict(params)))
-        except (Exception, asyncio.CancelledError) as error:
+        except Exception as error:
             raise WireTrouble(self._understood(error, crossing)) from None
         finally:
             _crossing.reset(mark)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.adapters.clock_system import SystemClock
+from engine.adapters.venue_ccxt_rate import RateLimits
 from engine.model.events import (
     CancelRejected,
     OrderAccepted,
@@ -385,3 +389,58 @@ def test_the_end_of_a_run_leaves_no_wish_without_an_answer() -> None:
         assert isinstance(events[-1], OrderRejected) and events[-1].kind is Rejection.NOT_SENT
 
     run(test)
+
+
+CODES = st.none() | st.integers(-9999, 300) | st.sampled_from([-1021, -1003, -1007, -2011, -2013, -4116, 0, 200])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["orderId", "status", "x"]), inner),
+    max_leaves=6,
+)
+REPLIES = st.one_of(
+    st.builds(lambda status, code: Answer(status=status, body={"code": code, "msg": "said"}),
+              st.sampled_from([200, 400, 401, 403, 404, 500, 502, 503, 504]), CODES),
+    st.builds(lambda status, body: Answer(status=status, body=body), st.sampled_from([200, 201, 400, 500]), JSON),
+    st.builds(lambda status, text: Answer(status=status, text=text), st.sampled_from([200, 400, 503]),
+              st.sampled_from(["", "<html>", "{", "nul", "[]", "123", '"text"', "{}"])),
+    st.just(Answer(drop=True)),
+    st.builds(lambda cut: Answer(body={"orderId": 1, "clientOrderId": "rb-e-1", "status": "NEW"}, cut=cut),
+              st.integers(1, 40)),
+)
+
+
+def test_under_any_reply_each_wish_ends_in_exactly_one_answer() -> None:
+    """One client, one wish after the other, each with replies out of a hat."""
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        venue = runner.run(stack.enter_async_context(recording()))
+        adapter, told = runner.run(stack.enter_async_context(client(venue)))
+
+        async def once(reply: Answer, again: Answer, conditional: bool, asks_back: bool) -> None:
+            del told[:]
+            adapter._wire.lanes.ledger.frozen_until = 0
+            adapter._wire.limit(RateLimits(weight_minute=10**9, orders_minute=10**9, orders_ten_seconds=10**9))
+            path = ALGO if conditional else ORDER
+            method = "DELETE" if asks_back else "POST"
+            venue.scripts[method, path][:] = [reply, again]
+            before = len(venue.sent(method, path))
+            if asks_back:
+                adapter.cancel(cancel(conditional=conditional), 1)
+            else:
+                adapter.place(stop("rb-e-1") if conditional else order(), 1)
+            await told.first(1)
+            await asyncio.sleep(0)
+            wanted = (OrderCancelled, CancelRejected, OrderUncertain) if asks_back else TERMINAL
+            assert len([one for one in told if isinstance(one, wanted)]) == len(told) == 1
+            assert asks_back or len(venue.sent(method, path)) - before <= 2
+            assert asks_back or not isinstance(told[0], OrderRejected) or not reply.drop
+
+        @settings(max_examples=150, deadline=None)
+        @given(REPLIES, REPLIES, st.booleans(), st.booleans())
+        def any_reply(reply: Answer, again: Answer, conditional: bool, asks_back: bool) -> None:
+            runner.run(once(reply, again, conditional, asks_back))
+
+        try:
+            any_reply()
+        finally:
+            runner.run(stack.aclose())
