@@ -8,7 +8,7 @@ from engine.adapters.venue_server_gateway_codes import Refused
 from engine.adapters.venue_server_gateway_door import Request
 from engine.adapters.venue_server_gateway_office import Office
 from engine.adapters.venue_server_gateway_payloads import algo, income, money, number, regular, user_trade
-from engine.adapters.venue_server_gateway_sheets import FIRST_ORDER, FIRST_TRADE, Sheet
+from engine.adapters.venue_server_gateway_sheets import FIRST_ORDER, Sheet
 from engine.model.codec import Data
 from engine.model.fills import Position
 from engine.model.time import MS
@@ -43,7 +43,7 @@ def trades(office: Office, request: Request, at: int) -> Data:
         row for row in office.sheets.trades
         if row.symbol == symbol and at >= row.visible_from
         and (since is None or row.at // MS >= since) and (until is None or row.at // MS <= until)
-        and (first is None or FIRST_TRADE + row.trade_id >= first)
+        and (first is None or row.trade_id >= first)
         and (order is None or FIRST_ORDER + row.order == order)
     ]
     limit = limit_of(request, 500)

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.adapters import venue_server_gateway_payloads as payloads
 from engine.adapters.venue_server_gateway_door import GatewayTerms
-from engine.adapters.venue_server_gateway_sheets import Sheet, Sheets, TradeRow
+from engine.adapters.venue_server_gateway_sheets import TRADE_PREFIX, Sheet, Sheets, TradeRow
 from engine.exchange.exchange import SimulatedExchange
 from engine.exchange.settings import ExchangeSettings, Span
 from engine.model.codec import Data, from_data, to_data
@@ -38,7 +38,8 @@ _GONE = "ReduceOnly Order is rejected."
 def wire_settings(settings: ExchangeSettings) -> ExchangeSettings:
     """Return `settings` for an exchange behind a wire: no travel of its own, funding paid, Binance's rule of closes."""
     return replace(
-        settings, order_travel=_NOW, answer_travel=_NOW, funding=True, one_close_per_side=True)
+        settings, order_travel=_NOW, answer_travel=_NOW, funding=True, one_close_per_side=True,
+        trade_prefix=TRADE_PREFIX)
 
 
 class Office:
@@ -121,7 +122,7 @@ class Office:
         instrument = self.instrument(fill.symbol)
         asset = "USDT" if instrument is None else instrument.quote
         row = TradeRow(
-            trade_id=int(fill.trade_id.removeprefix("sim-t")), order=order.number, symbol=fill.symbol, side=order.side,
+            trade_id=int(fill.trade_id), order=order.number, symbol=fill.symbol, side=order.side,
             price=fill.price, quantity=fill.quantity, fee=fill.fee, asset=asset, realized=realized,
             maker=fill.liquidity is Liquidity.MAKER, at=fill.venue_at, visible_from=order.visible_from,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.adapters.venue_server_gateway_sheets import FIRST_ORDER, FIRST_TRADE, IncomeRow, Sheet, TradeRow
+from engine.adapters.venue_server_gateway_sheets import FIRST_ORDER, IncomeRow, Sheet, TradeRow
 from engine.model.codec import Data, decimal_text
 from engine.model.time import MS
 
@@ -70,7 +70,7 @@ def algo(sheet: Sheet, child: Sheet | None) -> Data:
 def user_trade(row: TradeRow) -> Data:
     """Return one execution as the list of our trades tells it: with the order's id and without its client id."""
     return {
-        "symbol": row.symbol, "id": FIRST_TRADE + row.trade_id, "orderId": FIRST_ORDER + row.order, "side": row.side,
+        "symbol": row.symbol, "id": row.trade_id, "orderId": FIRST_ORDER + row.order, "side": row.side,
         "price": number(row.price), "qty": number(row.quantity), "realizedPnl": money(row.realized),
         "marginAsset": row.asset, "quoteQty": number(row.price * row.quantity), "commission": money(row.fee),
         "commissionAsset": row.asset, "time": row.at // MS, "positionSide": "BOTH", "buyer": row.side == "BUY",
@@ -83,7 +83,7 @@ def income(row: IncomeRow) -> Data:
     return {
         "symbol": row.symbol, "incomeType": row.kind, "income": money(row.amount), "asset": row.asset,
         "info": row.kind, "time": row.at // MS, "tranId": 9_000_000_000 + row.number,
-        "tradeId": str(FIRST_TRADE + row.trade_id) if row.trade_id else "",
+        "tradeId": str(row.trade_id) if row.trade_id else "",
     }
 
 
@@ -107,7 +107,7 @@ def order_update(sheet: Sheet, told: Told) -> Data:
             "l": "0" if trade is None else number(trade.quantity), "z": number(sheet.executed),
             "L": "0" if trade is None else number(trade.price), "N": "USDT" if trade is None else trade.asset,
             "n": "0" if trade is None else money(trade.fee), "T": at,
-            "t": 0 if trade is None else FIRST_TRADE + trade.trade_id, "b": "0", "a": "0",
+            "t": 0 if trade is None else trade.trade_id, "b": "0", "a": "0",
             "m": trade is not None and trade.maker, "R": sheet.reduce_only, "wt": sheet.working_type,
             "ot": sheet.original or sheet.kind, "ps": "BOTH", "cp": sheet.close_position, "AP": "0", "cr": "0",
             "pP": False, "si": 0, "ss": 0, "rp": "0" if trade is None else money(trade.realized),

@@ -16,7 +16,8 @@ from engine.model.codec import Data, from_data, to_data
 
 FIRST_ORDER = 8_800_000_000
 FIRST_ALGO = 1_000_000_000_000_000
-FIRST_TRADE = 600_000_000
+TRADE_PREFIX = "6000"
+"""How trade ids begin: whole numbers that rise, as the venue's are."""
 OPEN = frozenset({"NEW", "PARTIALLY_FILLED", "TRIGGERING", "TRIGGERED"})
 _ZERO = Decimal(0)
 

@@ -45,6 +45,8 @@ class ExchangeSettings:
     """How many conditional orders may wait at once, all symbols together."""
     remembered: int = 256
     """How many ended orders, trades and movements of the balance can still be asked for, each."""
+    trade_prefix: str = "sim-t"
+    """How the id of every trade begins; its number follows."""
     funding: bool = False
     """Whether funding is paid on perpetuals at each multiple of the interval that the market's funding rate names."""
     one_close_per_side: bool = False
