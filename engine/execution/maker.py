@@ -15,7 +15,7 @@ from enum import StrEnum
 from engine.execution.router_price import capped, fresh_quote, touch
 from engine.model.codec import Data, decimal_text, from_data, to_data
 from engine.model.effects import PlaceOrder, PlanMade
-from engine.model.events import Input, OrderAccepted, OrderCancelled, OrderRejected
+from engine.model.events import Event, Input, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from engine.model.instruments import Instrument
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.orders import PROTECTIVE_INTENTS, Cancellation, Intent, OrderKind, OrderState, Proposal, Side
@@ -67,6 +67,8 @@ class Work:
     """The order was refused because it would have taken."""
     told_id: str = ""
     """The order of which the maker gate's evidence has heard."""
+    outcome_told: bool = False
+    """The gate's evidence has heard what came of it."""
     checked_at: int = 0
 
     @property
@@ -135,24 +137,30 @@ class Makers:
         return {work.wish.symbol for work in self._works.values()}
 
     def on_event(self, item: Input, view: View, orders: OrdersView) -> list[Derived]:
-        """Take what a venue said; return the evidence of whether what we posted could rest."""
+        """Take what a venue said; return the evidence of whether what we posted could rest, and was filled."""
         event = item.event
-        if not isinstance(event, OrderAccepted | OrderRejected | OrderCancelled):
+        if isinstance(event, OrderFilled):
+            client_id, venue_at = event.fill.client_id, event.fill.venue_at
+        elif isinstance(event, OrderAccepted | OrderRejected | OrderCancelled):
+            client_id, venue_at = event.client_id, event.venue_at
+        else:
             return []
-        work = next((one for one in self._works.values() if one.client_id == event.client_id), None)
-        if work is None:
+        work = next((one for one in self._works.values() if one.client_id == client_id), None)
+        record = orders.order(client_id)
+        if work is None or record is None:
             return []
-        record = orders.order(event.client_id)
-        took = isinstance(event, OrderRejected) and event.kind is Rejection.WOULD_TAKE
-        if isinstance(event, OrderCancelled):
-            # Some venues accept first and let the order expire at once.
-            took = event.reason == "expired" and work.goal is Goal.NONE and record is not None and record.filled <= 0
-        work.would_take = work.would_take or took
-        if work.told_id == event.client_id or not (took or isinstance(event, OrderAccepted)):
-            return []
-        work.told_id = event.client_id
+        samples: list[Derived] = []
         labels = (work.wish.venue, work.wish.symbol, work.wish.intent.value)
-        return [Derived("maker_would_take", labels, 1.0 if took else 0.0, event.venue_at)]
+        took = _took(event, work, record)
+        work.would_take = work.would_take or took
+        if work.told_id != client_id and (took or isinstance(event, OrderAccepted)):
+            work.told_id = client_id
+            samples.append(Derived("maker_would_take", labels, 1.0 if took else 0.0, venue_at))
+        outcome = _outcome(work, record)
+        if outcome is not None and not work.outcome_told:
+            work.outcome_told = True
+            samples.append(Derived("maker_fill", labels, outcome, venue_at))
+        return samples
 
     def look(self, now: Now, symbol: str = "") -> list[Wish]:
         """Return what the works need now: all of them, or those on `symbol`."""
@@ -203,6 +211,26 @@ class Makers:
         """Become what `dump` wrote."""
         works: list[Work] = [from_data(Work, item) for item in data]
         self._works = {work.key: work for work in works}
+
+
+def _took(event: Event, work: Work, record: OrderRecord) -> bool:
+    """Whether the venue says that the order would have taken."""
+    if isinstance(event, OrderRejected):
+        return event.kind is Rejection.WOULD_TAKE
+    # Some venues accept first and let the order expire at once.
+    expired = isinstance(event, OrderCancelled) and event.reason == "expired"
+    return expired and work.goal is Goal.NONE and record.filled <= 0
+
+
+def _outcome(work: Work, record: OrderRecord) -> float | None:
+    """Return 1 where resting has filled all of it, 0 where that is over, None while it is open or tells nothing.
+
+    What somebody else took back says nothing about makers.
+    """
+    if record.state is OrderState.FILLED:
+        return 1.0
+    exhausted = work.would_take and work.reprices >= work.route.reprices
+    return 0.0 if record.state.final and (work.goal is Goal.THEN or exhausted) else None
 
 
 def _instants(work: Work) -> tuple[int, ...]:

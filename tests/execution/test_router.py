@@ -356,3 +356,45 @@ def test_a_state_that_was_kept_goes_on_alike() -> None:
         bench.end("6")
     assert whole.placed == cut.placed and len(cut.placed) == 3
     assert whole.cancelled == cut.cancelled
+
+
+def outcomes(bench: Bench) -> list[tuple[tuple[str, ...], float]]:
+    """Return what the gate's evidence has heard of real makers."""
+    return [(one.labels, float(one.value)) for one in bench.samples if one.name == "maker_fill"]
+
+
+def test_what_came_of_resting_is_told_once() -> None:
+    """Filled whole, through however many orders, is 1; whatever ends before that is 0."""
+    bench = resting()
+    bench.quote(2.00, 2.02)
+    bench.wait(2 * SECOND)
+    bench.fill("4", "6")
+    bench.end("6")
+    bench.accept()
+    assert outcomes(bench) == []
+    bench.fill("6", "0")
+    bench.accept(bench.placed[-1])
+    assert outcomes(bench) == [(("paper", SYMBOL, "ENTRY"), 1.0)]
+
+
+@pytest.mark.parametrize("how", ["timeout", "revoked", "would_take"])
+def test_resting_that_ended_first_is_no_fill(how: str) -> None:
+    bench = resting(replace(MAKER, reprices=0))
+    if how == "would_take":
+        bench = Bench(replace(MAKER, reprices=0))
+        bench.want(ENTRY)
+        bench.reject(Rejection.WOULD_TAKE)
+    else:
+        bench.granted_now = how == "timeout"
+        bench.wait(20 * SECOND)
+        bench.fill("4", "6")
+        bench.end("6")
+    bench.fill("6", "0")
+    assert [value for _, value in outcomes(bench)] == [0.0]
+
+
+def test_what_somebody_else_takes_back_says_nothing_of_makers() -> None:
+    bench = resting()
+    bench.dispatch([bench.desk.wish_cancel(bench.last)])
+    bench.end("10")
+    assert outcomes(bench) == []
