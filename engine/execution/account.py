@@ -275,8 +275,8 @@ class Account:
             self.doubts.begin(name, at)
         elif sign is Sign.UNCERTAIN:
             pass
-        elif record.kind is OrderKind.MARKET or record.immediate or record.triggered_at:
-            # It is to fill or to end by itself: silence is no answer.
+        elif record.kind is OrderKind.MARKET or record.immediate or record.triggered_at or record.cancel_asked:
+            # It is to fill or to end by itself, or is about to be taken back again: silence is no answer.
             self.doubts.await_answer(name, at)
         else:
             self.doubts.end(name)

@@ -73,7 +73,7 @@ class Doubts:
     def await_answer(self, client_id: str, at: int) -> None:
         """Expect an answer of its own accord within `in_flight`; a search that is under way is over."""
         self._put(Doubt(
-            client_id=client_id, since=at, due_at=at + self._terms.in_flight, wait=self._terms.first_lookup,
+            client_id=client_id, since=at, due_at=at + self._terms.in_flight, wait=self._patience(client_id),
             where=Where.WAITING,
         ))
 
@@ -81,11 +81,16 @@ class Doubts:
         """Look for the order from now on; a search under way goes on. With `fetch` its trades are asked for now."""
         known = self._doubts.get(client_id)
         if known is None or known.where is Where.WAITING:
-            wait = self._terms.first_lookup
+            wait = self._patience(client_id)
             known = Doubt(client_id=client_id, since=at, due_at=at + wait, wait=wait, where=Where.OWN)
             self._put(known)
         if fetch and not known.asked:
             self._put(replace(known, where=Where.TRADES, due_at=min(known.due_at, at)))
+
+    def _patience(self, client_id: str) -> int:
+        """Return how long to wait before the first question: longer where one doubt follows the other."""
+        known = self._doubts.get(client_id)
+        return self._terms.first_lookup if known is None else known.wait
 
     def end(self, client_id: str) -> None:
         """The fate of the order is known."""

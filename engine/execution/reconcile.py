@@ -106,11 +106,14 @@ class Reconciler:
         watch = self._watches.get(event.venue)
         if watch is None:
             return
-        # One that comes up for the first time has missed nothing that the account asked for since would not show.
-        held_since = watch.held_since if watch.why else at
+        if event.alive and watch.alive:
+            # It began; had it broken before, somebody would have said so. It is looked at all the same.
+            self._put(replace(watch, due_at=at))
+            return
         self._put(replace(
-            watch, alive=event.alive, why=watch.why or "stream", held_since=held_since, needed_from=at, stale_at=0,
-            wait=FIRST_RETRY, due_at=at if event.alive else min(watch.due_at, at + FIRST_RETRY),
+            watch, alive=event.alive, why=watch.why or "stream", held_since=watch.held_since if watch.why else at,
+            needed_from=at, stale_at=0, wait=FIRST_RETRY,
+            due_at=at if event.alive else min(watch.due_at, at + FIRST_RETRY),
         ))
 
     def hasten(self, venue: str, at: int) -> None:

@@ -73,6 +73,7 @@ class ModelVenue:
     """New orders and trades are seen by no question for so long (ns)."""
     thin: Decimal | None = None
     """A market order for more than this is outside of the price band."""
+    deny_cancels: bool = False
     resting: bool = False
     """Market orders rest until `fill`, too."""
 
@@ -117,7 +118,7 @@ class ModelVenue:
     def cancel(self, client_id: str, at: int) -> list[VenueEvent]:
         """Take an order back, if there is one to take back."""
         held = self.orders.get(client_id)
-        if held is None or held.state.final or held.hidden_until > at:
+        if held is None or held.state.final or held.hidden_until > at or self.deny_cancels:
             return [CancelRejected(client_id=client_id, reason="-2011", venue_at=at)]
         held.state = OrderState.CANCELLED
         return [OrderCancelled(client_id=client_id, remaining=held.left, reason="requested", venue_at=at)]

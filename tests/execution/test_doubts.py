@@ -228,3 +228,18 @@ def test_an_exit_of_unknown_fate_is_not_sent_again_either() -> None:
     assert floor.plan(EXIT) == []
     floor.run(3 * SECOND)
     assert floor.state(order) is OrderState.FILLED and floor.held() == 0
+
+
+def test_a_cancel_that_is_refused_again_and_again_is_asked_for_ever_more_slowly() -> None:
+    """The order is there, says one part of the venue; there is no such order, says the other."""
+    floor = Floor()
+    order = floor.resting(LIMIT)
+    floor.run(3 * SECOND)
+    floor.venue.deny_cancels = True
+    floor.perform(floor.cancel(order))
+    floor.run(10 * MINUTE)
+    assert floor.exposure().open_buys == 10
+    assert 10 < len(floor.made(CancelOrder)) < 90
+    floor.venue.deny_cancels = False
+    floor.run(MINUTE)
+    assert floor.state(order) is OrderState.CANCELLED

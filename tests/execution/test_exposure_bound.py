@@ -8,9 +8,11 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.model.answers import QueryFailed
 from engine.model.effects import FillBooked, Notify, PlaceOrder, PositionAdopted
-from engine.model.events import OrderFilled
+from engine.model.events import Input, OrderFilled
 from engine.model.orders import OrderKind, OrderState, Side
+from engine.model.reports import Query
 from engine.model.time import MINUTE, MS, SECOND
 from tests.execution.floor import Floor
 from tests.execution.kit import ENTRY, EXIT
@@ -122,6 +124,24 @@ def test_a_cut_changes_nothing_that_follows(script: list[tuple[str, object, int]
         world.run(MINUTE)
     assert worlds[0].out == worlds[1].out
     assert worlds[0].execution.dump() == worlds[1].execution.dump()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_STEP, max_size=14), st.sampled_from(list(Query)), st.integers(0, 40))
+def test_a_failed_question_changes_no_order_and_no_position(
+    script: list[tuple[str, object, int]], query: Query, ask: int
+) -> None:
+    """Whichever it was: a failed query is never flat, never absent, never an end."""
+    world = World()
+    for step in script:
+        world.do(*step)
+    before, held = world.execution.dump()["account"], {one.instance for one in world.execution.holds()}
+    world.execution.on_event(Input(1, world.at, QueryFailed(
+        ask=ask, query=query, venue="paper", reason="503", venue_at=world.at, symbol="XYZUSDT"
+    )), world)
+    after = world.execution.dump()["account"]
+    assert (after["orders"], after["fills"], after["apart"]) == (before["orders"], before["fills"], before["apart"])
+    assert {one.instance for one in world.execution.holds()} == held
 
 
 def test_an_order_of_every_state_but_a_proven_end_is_counted() -> None:

@@ -45,7 +45,8 @@ def test_a_sign_that_comes_twice_changes_nothing_more(state: OrderState, sign: S
 def test_what_ended_stays_ended_unless_the_venue_contradicts(state: OrderState, sign: Sign) -> None:
     """A late acceptance is late; one after a rejection means that somebody is wrong, and that counts as exposure."""
     after = TABLE[state, sign]
-    contradicted = state in (OrderState.REJECTED, OrderState.WITHHELD, OrderState.ABANDONED) and sign in PROOF_OF_PRESENCE
+    given_up = (OrderState.REJECTED, OrderState.WITHHELD, OrderState.ABANDONED)
+    contradicted = state in given_up and sign in PROOF_OF_PRESENCE
     if sign is Sign.FILLED_WHOLE:
         assert after is OrderState.FILLED
     elif contradicted:

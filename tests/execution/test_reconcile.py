@@ -319,3 +319,12 @@ def test_fills_of_strangers_from_before_we_came_are_in_the_first_position() -> N
     )
     floor.hear(OrderFilled(fill=old, remaining=None))
     assert floor.held() == 0
+
+
+def test_a_stream_that_begins_holds_nothing_that_was_agreed() -> None:
+    """At a start it comes up a moment after the account was read: that is no reason to cancel entries."""
+    floor = Floor()
+    floor.out.clear()
+    floor.stream_is(True)
+    assert holds(floor) == []
+    assert len(floor.asked(Query.ACCOUNT)) == 1
