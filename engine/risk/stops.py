@@ -59,7 +59,7 @@ class StopValidator:
         self._begun_at = self._due = at
         self._holds = tuple(held for desk in self._desks.values() if (held := desk.hold()) is not None)
         for watch in self._watches.values():
-            watch.begun_at, watch.flat_proven = at, False
+            watch.begun_at, watch.flat_at = at, 0
 
     def on_instrument(self, instrument: Instrument) -> None:
         """Remember an instrument on which a stop could be tried."""
@@ -116,8 +116,9 @@ class StopValidator:
         if not settings.enabled:
             return []
         wishes: list[Wish] = []
-        for key in self._touched:
-            watch = self._watches[key]
+        new = [one for one in view.positions() if (one.venue, one.symbol) not in self._watches]
+        for key in (*self._touched, *((one.venue, one.symbol) for one in new)):
+            watch = self._watch(key)
             was_flat = not watch.sign
             wishes += self._serve(watch, at, view, orders)
             if was_flat and watch.sign and watch.venue in self._desks:
@@ -205,7 +206,7 @@ class StopValidator:
         desk = self._desks.get(watch.venue)
         if desk is not None:
             wishes += _look_up(watch, at)
-            unproven = not watch.sign and watch.surplus_since and not watch.flat_proven
+            unproven = not watch.sign and watch.surplus_since and not stops_repair.flat_since_surplus(watch)
             if unproven or watch.word_at > word:
                 desk.wanted = True
         return [*stops_repair.tell(watch, at), *wishes]

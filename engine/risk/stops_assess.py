@@ -38,7 +38,7 @@ def _turn(watch: Watch, sign: int, now: Moment) -> None:
     """The position was opened, closed or turned round: what is known of its stop was about another one."""
     # A closing that was asked for goes on until it is reached, and its name is not used again.
     watch.sign, watch.since, watch.closing = sign, now.at, ""
-    watch.bare_since, watch.missing, watch.flat_proven = 0, False, False
+    watch.bare_since, watch.missing, watch.flat_at = 0, False, 0
     watch.stop, watch.trigger, watch.stop_since, watch.proven_at = "", None, 0, 0
     watch.reported, watch.reported_trigger, watch.word_at = "", None, 0
     watch.purpose, watch.refused_as, watch.retry_at, watch.failures = "", "", 0, 0

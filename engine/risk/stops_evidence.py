@@ -91,7 +91,7 @@ def compare(watch: Watch, event: AccountReported, now: Moment) -> None:
     reports = [one for one in event.orders if one.symbol == watch.symbol]
     held = any(one.symbol == watch.symbol and one.quantity != 0 for one in event.positions)
     if not watch.sign:
-        watch.flat_proven = watch.flat_proven or (event.as_of > watch.since and not held)
+        watch.flat_at = 0 if held else max(watch.flat_at, event.as_of)
         return
     by_name = {one.client_id: one for one in reports if one.client_id}
     by_number = {one.venue_order_id: one for one in reports if one.venue_order_id}

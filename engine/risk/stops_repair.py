@@ -210,11 +210,16 @@ def _close(watch: Watch, why: str) -> list[Wish]:
     return [Closing(name=watch.closing, venue=watch.venue, symbol=watch.symbol, why=why)]
 
 
+def flat_since_surplus(watch: Watch) -> bool:
+    """Whether the venue itself said that nothing is held, since the stops there are one too many."""
+    return watch.flat_at > max(watch.since, watch.surplus_since)
+
+
 def sweep(watch: Watch, now: Moment) -> list[Wish]:
     """Return the stops that are to be taken back: orphans of a flat symbol, doubles, and those on the wrong side."""
     if not watch.surplus_since or now.at < watch.surplus_since + PATIENCE:
         return []
-    if not watch.sign and now.live and not watch.flat_proven:
+    if not watch.sign and now.live and not flat_since_surplus(watch):
         # We may be wrong about being flat; the stop would be all that is left.
         return []
     why = "the position is closed" if not watch.sign else "the position has its one stop"

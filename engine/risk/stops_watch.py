@@ -137,8 +137,8 @@ class Watch:
     closing: str = ""
     """Name of the closing that was asked for."""
     closings: int = 0
-    flat_proven: bool = False
-    """The venue itself says that nothing is held."""
+    flat_at: int = 0
+    """As of when the venue last said that nothing is held; 0 where this process was not told."""
     surplus_since: int = 0
     """Since when there are stops that must not be."""
     swept: dict[str, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ a cancel of the last stop of an open position is refused, as execution refuses i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -66,6 +66,8 @@ class World:
     cutting: bool = False
     """The validator is dumped and loaded after every step."""
     numbered: int = 0
+    between: Callable[[], None] = field(default=lambda: None)
+    """What execution does after the event, before the validator is asked what it wishes."""
 
     def __post_init__(self) -> None:
         self.shows(100)
@@ -192,6 +194,7 @@ class World:
         """Let `event` arrive; return what was wished because of it."""
         view = _View(self)
         self._note(self.validator.on_event(Input(1, self.at, event), self, view))
+        self.between()
         return self._do(self.validator.after_event(self.at, self, view))
 
     def passes(self, seconds: float) -> list[Wish]:

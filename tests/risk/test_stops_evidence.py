@@ -9,13 +9,14 @@ from itertools import product
 
 import pytest
 
+from engine.model.fills import Position
 from engine.model.orders import Intent, OrderKind, OrderState, Side
-from engine.model.reports import Query, Rejection
+from engine.model.reports import OrderReport, Query, Rejection
 from engine.model.time import SECOND
 from engine.risk.stops_cover import WORD
 from engine.risk.stops_evidence import convict
 from engine.risk.stops_watch import Doubt, Watch
-from tests.risk.stops_kit import VENUE, World, protected, report_of
+from tests.risk.stops_kit import SYMBOL, VENUE, World, protected, report_of
 
 
 @pytest.mark.parametrize(("lists", "lookups", "wanted"), [*product(range(5), range(5), range(1, 5))])
@@ -436,6 +437,65 @@ def test_on_a_real_venue_only_a_report_proves_that_nothing_is_held() -> None:
     world.reported("stop")
     world.passes(1)
     assert world.swept() == ["stop"]
+
+
+def test_that_nothing_is_held_must_be_told_after_the_stop_came() -> None:
+    """Whoever placed it believed that something is held."""
+    world = protected()
+    world.fills("-10")
+    world.cancelled("stop", "position_closed")
+    world.passes(1)
+    world.reported()
+    world.order_of("late")
+    world.accept("late")
+    world.passes(20)
+    assert world.swept() == []
+    world.reported("late")
+    assert world.swept() == ["late"]
+
+
+def test_what_the_last_process_was_told_proves_nothing_to_this_one() -> None:
+    world = protected()
+    world.fills("-10")
+    world.passes(1)
+    world.reported("stop")
+    world.validator.begin(world.at, (VENUE,))
+    world.passes(20)
+    assert world.swept() == []
+    world.reported("stop")
+    assert world.swept() == ["stop"]
+
+
+def stranger() -> OrderReport:
+    listed = report_of(World().order_of("x"), OrderState.OPEN)
+    return replace(listed, client_id="", venue_order_id="77")
+
+
+def held(world: World) -> None:
+    world.held[SYMBOL] = Position(
+        account="main", venue=VENUE, symbol=SYMBOL, quantity=Decimal(10), average_price=Decimal(100))
+
+
+def test_a_position_that_is_taken_over_from_a_report_has_the_stop_that_the_report_lists() -> None:
+    world = World()
+    held(world)
+    world.reported(strangers=[stranger()])
+    assert world.row()["stop"] == "77"
+    world.passes(12)
+    assert world.placed() == []
+
+
+def test_one_that_is_taken_over_after_the_report_was_read_is_asked_for_again() -> None:
+    """Its stop was in the report, but then there was no position for it to be of."""
+    world = World()
+    world.between = lambda: held(world)
+    world.reported(strangers=[stranger()])
+    world.between = lambda: None
+    assert world.row()["unprotected_since"] == world.at
+    world.passes(2.1)
+    assert len(world.asked(Query.ACCOUNT)) == 1
+    world.reported(strangers=[stranger()])
+    assert world.row()["stop"] == "77"
 
 
 def test_an_entry_that_may_still_fill_keeps_the_stops_of_a_flat_symbol() -> None:

@@ -302,6 +302,18 @@ def test_a_triggered_stop_that_does_not_fill_is_followed_by_the_exit() -> None:
     assert len(world.closings()) == 1
 
 
+def test_an_exit_that_is_too_slow_for_a_triggered_stop_is_followed_by_the_validators_own() -> None:
+    world = protected()
+    world.trigger("stop")
+    world.passes(1)
+    world.order_of("exit", kind=OrderKind.MARKET, intent=Intent.EXIT, quantity=Decimal(10), close_position=False,
+                   reduce_only=True, trigger_price=None)
+    world.passes(9.9)
+    assert world.closings() == []
+    world.passes(1.1)
+    assert len(world.closings()) == 1
+
+
 def test_a_triggered_stop_that_fills_in_time_is_the_end_of_it() -> None:
     world = protected()
     world.trigger("stop")
