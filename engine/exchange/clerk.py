@@ -157,8 +157,8 @@ class Clerk:
         working.cost += got.price * got.quantity
         working.updated_at = at
         fill = Fill(
-            client_id=order.client_id, trade_id=f"{self.settings.trade_prefix}{self._trades}", venue=order.venue, symbol=order.symbol,
-            side=order.side, price=got.price, quantity=got.quantity,
+            client_id=order.client_id, trade_id=f"{self.settings.trade_prefix}{self._trades}",
+            venue=order.venue, symbol=order.symbol, side=order.side, price=got.price, quantity=got.quantity,
             fee=fee_of(instrument, got.price, got.quantity, got.liquidity), liquidity=got.liquidity,
             reference_price=got.reference, intent=order.intent, venue_at=at, sent_at=working.sent_at,
         )

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.exchange.exchange import SimulatedExchange
 from engine.exchange.faults import Chance, Fault, FaultKind, FaultPlan, QueryFault, Silence
@@ -30,6 +32,7 @@ from engine.model.orders import OrderState, Side
 from engine.model.reports import IncomeKind, OrderReport, Query, Rejection
 from engine.model.time import HOUR, SECOND
 from tests.exchange.kit import NOON, STEADY, SYMBOL, VENUE, WAY, XYZ, Floor, bought, cancel, order, quote, stop, trade
+from tests.exchange.test_laws import play, spelled, story
 
 
 def ask(floor: Floor, query: Query, **other: Any) -> int:
@@ -344,3 +347,49 @@ def test_only_the_last_of_what_is_over_is_remembered() -> None:
     other.define(XYZ)
     other.load(json.loads(saved))
     assert canonical(other.dump()) == saved
+
+
+TROUBLE = FaultPlan(
+    chances=tuple(
+        Chance(kind=kind, probability=0.12, delay=150_000_000) for kind in FaultKind if kind is not FaultKind.REJECT),
+    queries=(QueryFault(probability=0.2, delay=70_000_000),),
+    silences=(Silence(start=NOON + SECOND, end=NOON + 2 * SECOND, venue=VENUE, noticed_after=SECOND // 2),),
+)
+
+
+def troubled() -> SimulatedExchange:
+    exchange = SimulatedExchange(ExchangeSettings(uncertain_after=SECOND // 2, remembered=8, funding=True), TROUBLE)
+    exchange.define(XYZ)
+    return exchange
+
+
+def played(exchange: SimulatedExchange, seed: int, part: range) -> list[bytes]:
+    """Play a part of the story of `seed`, with a question between its deeds, and return what was told."""
+    told: list[tuple[int, Any]] = []
+    deeds = story(seed, 200)
+    for number in part:
+        at = deeds[number][0]
+        play(exchange, [deeds[number]], told)
+        if number % 7 == 0:
+            query = list(Query)[number // 7 % len(Query)]
+            exchange.ask(AskVenue(
+                at=at, ask=number, query=query, venue=VENUE, symbol=SYMBOL, client_id=f"o{number - 9}",
+                conditional=number % 2 == 0,
+            ), at)
+        if number % 50 == 0:
+            exchange.on_market(FundingRate(VENUE, SYMBOL, 0.001, SECOND, at, at), at)
+    return spelled(told)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.integers(0, 199))
+def test_questions_and_trouble_go_on_byte_for_byte_after_a_cut(seed: int, cut: int) -> None:
+    uncut, before, after = troubled(), troubled(), troubled()
+    whole = played(uncut, seed, range(200))
+    first = played(before, seed, range(cut))
+    saved = canonical(before.dump())
+    after.load(json.loads(saved))
+    assert canonical(after.dump()) == saved
+
+    assert [*first, *played(after, seed, range(cut, 200))] == whole
+    assert canonical(after.dump()) == canonical(uncut.dump())
