@@ -36,6 +36,7 @@ def status(state: State) -> Data:
         "latches": _latches(state),
         "boundary": {"at": state.boundary_at, "local": str(state.flags.values.get("DAILY_RESET_TZ", "UTC"))},
         "orders": state.execution.count_orders(), "live_orders": _live_orders(state),
+        "flattening": state.execution.flattening(), "income": state.execution.income(),
         "pnl_usd": round(pnl_usd(state), 2),
         "counts": state.tally.dump(),
         "candidate": _candidate(state), "generation": state.generation,
