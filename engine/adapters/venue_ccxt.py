@@ -31,7 +31,9 @@ from engine.model.reports import Query, Rejection
 from engine.ports.clock import Clock
 from engine.ports.venue import Check, Gate, Tell, VenueRefused
 
-_CLOCK_EVERY_S = 300.0
+_CLOCK_EVERY_S = 10.0
+"""Often enough to keep a connection open beside the clock's offset: an order that must first connect leaves late,
+and between its last look at the policy and the wire lies the time that takes."""
 _NO_ANSWER = (*FAILURES, TurnMissed, Withheld)
 Events = tuple[VenueEvent, ...]
 
@@ -78,6 +80,7 @@ class CcxtVenue:
 
     async def open(self) -> tuple[InstrumentDefined, ...]:
         """Connect, check clock, symbols, key and position mode; return what can be traded. Raises VenueRefused."""
+        await self._wire.close()
         try:
             self._wire.start()
             if self._listens:

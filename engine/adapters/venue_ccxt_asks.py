@@ -88,7 +88,7 @@ class Asking:
 
     async def account(self, ask: AskVenue) -> tuple[VenueEvent, ...]:
         """Return positions, open orders of both books and balances, all of them."""
-        as_of = self._wire.clock.now()
+        as_of, live = self._wire.clock.now(), self._hearing.live()
         waiting = payloads.order_reports(
             await self._wire.call(OPEN_ALGO_ORDERS, {}, self._errand), venue=self._venue, conditional=True)
         working = payloads.order_reports(
@@ -98,6 +98,7 @@ class Asking:
         balances = payloads.balances(await self._wire.call(ACCOUNT, {}, self._errand))
         for report in (*waiting, *working):
             self._saw(report)
+        self._hearing.not_open(live, frozenset(report.client_id for report in (*waiting, *working)))
         self._hearing.positions = {position.symbol: position.quantity for position in positions}
         return (AccountReported(
             ask=ask.ask, venue=self._venue, positions=positions, orders=self._under_parents(working, waiting) + waiting,

@@ -43,7 +43,6 @@ class _Known:
     conditional: bool
     quantity: Decimal | None
     symbol: str
-    live: bool = True
     immediate: bool = False
 
 
@@ -57,6 +56,8 @@ class Hearing:
         """Whom we asked back, in the order in which we did."""
         self.positions: dict[str, Decimal] = {}
         self._known: dict[str, _Known] = {}
+        self._live: set[str] = set()
+        """Our orders of which more may be heard."""
         self._owner: dict[str, str] = {}
         """Venue id of a regular order -> the client id its fills belong to."""
         self._held: list[tuple[int, OrderUpdate]] = []
@@ -66,15 +67,17 @@ class Hearing:
         self._known[order.client_id] = _Known(
             order.kind in CONDITIONAL_KINDS, order.quantity, order.symbol, immediate=order.immediate
         )
+        self._live.add(order.client_id)
         while len(self._known) > _REMEMBERED:
-            self._known.pop(next(iter(self._known)))
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._live.discard(oldest)
         while len(self._owner) > _REMEMBERED:
             self._owner.pop(next(iter(self._owner)))
 
     def ended(self, client_id: str) -> None:
         """Note that an order of ours is over, or never was."""
-        if client_id in self._known:
-            self._known[client_id].live = False
+        self._live.discard(client_id)
 
     def cancelling(self, client_id: str) -> None:
         """Note that an order of ours is asked back."""
@@ -91,14 +94,24 @@ class Hearing:
         if report.conditional:
             if report.child_id:
                 self._owner[report.child_id] = report.client_id
-            known = self._known.setdefault(report.client_id, _Known(True, report.quantity, report.symbol))
+            self._known.setdefault(report.client_id, _Known(True, report.quantity, report.symbol))
         else:
             self._owner.setdefault(report.venue_order_id, report.client_id)
             if self._owner[report.venue_order_id] != report.client_id:
                 return
-            known = self._known.setdefault(report.client_id, _Known(False, report.quantity, report.symbol))
+            self._known.setdefault(report.client_id, _Known(False, report.quantity, report.symbol))
         if report.state in _GONE or report.state is OrderState.FILLED:
-            known.live = False
+            self._live.discard(report.client_id)
+        else:
+            self._live.add(report.client_id)
+
+    def live(self) -> frozenset[str]:
+        """Return our orders of which more may be heard."""
+        return frozenset(self._live)
+
+    def not_open(self, before: frozenset[str], listed: frozenset[str]) -> None:
+        """Forget as live what was so `before` a whole account was asked for and is not `listed` in it."""
+        self._live -= before - listed
 
     def owner(self, order_id: str) -> str | None:
         """Return the client id that fills of a venue's order belong to, None if that is not known."""
@@ -111,7 +124,7 @@ class Hearing:
 
     def something_open(self) -> bool:
         """Return whether the stream has anything to tell of: an order of ours that lives, or a position."""
-        return any(self.positions.values()) or any(known.live for known in self._known.values())
+        return bool(self._live) or any(self.positions.values())
 
     def heard(self, part: UserPart, at: int) -> tuple[VenueEvent, ...]:
         """Return what one part of the stream means; `at` is our instant (ns)."""
@@ -141,9 +154,8 @@ class Hearing:
         return self._told(update, report.client_id if owner is None else owner)
 
     def _may_be_child(self, report: OrderReport) -> bool:
-        return any(
-            known.conditional and known.live and known.symbol == report.symbol for known in self._known.values()
-        )
+        live = (self._known[client_id] for client_id in self._live)
+        return any(known.conditional and known.symbol == report.symbol for known in live)
 
     def _told(self, update: OrderUpdate, client_id: str) -> tuple[VenueEvent, ...]:
         report, at = update.report, update.venue_at

@@ -131,7 +131,10 @@ class Wire:
         text = str(value)
         if not (text.isascii() and text.isdigit() and len(text) == 13):
             raise WireTrouble(Trouble(cause=Cause.BAD_BODY, text="the answer is no time"))
-        self.offset = (asked + heard) // 2 - int(text) * _MS
+        offset, doubt = (asked + heard) // 2 - int(text) * _MS, (heard - asked) // 2 + _MS
+        if abs(offset - self.offset) > doubt:
+            # What a slow reply still allows is kept: half of its way there and back is not known.
+            self.offset = offset
         self.exchange.options["timeDifference"] = self.offset // _MS
         return self.offset
 
@@ -191,7 +194,7 @@ def make_exchange(terms: CcxtTerms, keys: Keys, clock: Clock, heard: Heard) -> A
         "apiKey": api_key, "secret": secret, "enableRateLimit": False, "timeout": terms.timeout_ms,
         "options": {"recvWindow": terms.recv_window_ms, "timeDifference": 0, "fetchCurrencies": False,
                     "adjustForTimeDifference": False, "maxRetriesOnFailure": 0,
-                    "warnOnFetchOpenOrdersWithoutSymbol": False},
+                    "warnOnFetchOpenOrdersWithoutSymbol": False, **_spot_alone(terms)},
     })
     exchange.logger = _quiet
     if terms.endpoint == DEMO:
@@ -204,6 +207,11 @@ def make_exchange(terms: CcxtTerms, keys: Keys, clock: Clock, heard: Heard) -> A
         # A second sending of an order may fill twice: client ids are no idempotency keys.
         raise VenueRefused("ccxt would retry or delay requests by itself", "use the version of ccxt that is locked")
     return exchange
+
+
+def _spot_alone(terms: CcxtTerms) -> dict[str, Any]:
+    """Return what keeps ccxt's one class of Binance from also loading futures and margins, which need other rights."""
+    return {"fetchMargins": False, "fetchMarkets": {"types": ["spot"]}} if terms.exchange == "binance" else {}
 
 
 def _pointed(urls: Any, origin: str) -> Any:

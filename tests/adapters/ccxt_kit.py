@@ -230,11 +230,11 @@ class Told(list[VenueEvent]):
 
 @asynccontextmanager
 async def client(
-    venue: RecordingVenue, *, gate: Gate = yes, clock: Clock | None = None, opened: bool = True, **more: Any
+    server: RecordingVenue, /, *, gate: Gate = yes, clock: Clock | None = None, opened: bool = True, **more: Any
 ) -> AsyncIterator[tuple[CcxtVenue, Told]]:
     told = Told()
     settings: dict[str, Any] = {"listen": False, "timeout_ms": 400, "symbols": ("BTCUSDT",)} | more
-    terms = CcxtTerms(endpoint=venue.url, **settings)
+    terms = CcxtTerms(endpoint=server.url, **settings)
     adapter = CcxtVenue(terms, Keys(API_KEY, SECRET), clock or SystemClock(), told.append, gate)
     try:
         if opened:

@@ -435,7 +435,7 @@ def test_under_any_reply_each_wish_ends_in_exactly_one_answer() -> None:
             assert asks_back or len(venue.sent(method, path)) - before <= 2
             assert asks_back or not isinstance(told[0], OrderRejected) or not reply.drop
 
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=100, deadline=None)
         @given(REPLIES, REPLIES, st.booleans(), st.booleans())
         def any_reply(reply: Answer, again: Answer, conditional: bool, asks_back: bool) -> None:
             runner.run(once(reply, again, conditional, asks_back))

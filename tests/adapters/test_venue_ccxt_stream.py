@@ -196,6 +196,19 @@ def test_long_silence_is_death_only_while_something_is_open() -> None:
     assert "nothing" in told.dead(601 * SECOND, something_open=True)
 
 
+def test_an_order_that_a_whole_account_does_not_list_is_not_waited_for() -> None:
+    """One that was never there would have the stream taken for dead again and again."""
+    hearing = with_stop()
+    before = hearing.live()
+    hearing.sent(order("rb-e-9"))
+
+    hearing.not_open(before, frozenset())
+
+    assert hearing.live() == {"rb-e-9"}
+    hearing.ended("rb-e-9")
+    assert not hearing.something_open()
+
+
 def run(test: Callable[[RecordingVenue], Coroutine[Any, Any, None]]) -> None:
     async def whole() -> None:
         async with recording() as venue:
