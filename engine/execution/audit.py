@@ -151,6 +151,7 @@ class Audit:
         if not last and not sent:
             return
         since = min(filter(None, (last, self._gaps.whole_until(*key), *sent)), default=at) - OVERLAP
+        since = max(since, self._account.positions.forgotten_until(*key))
         self._gaps.want(Query.TRADES, *key, since=since, at=at)
 
     def _is_foreign(self, key: Key, ours: Decimal) -> bool:

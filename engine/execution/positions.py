@@ -9,7 +9,7 @@ from enum import StrEnum
 from engine.model.codec import Data, from_data, plain, to_data
 from engine.model.fills import Fill, Position
 
-REMEMBERED = 2048
+REMEMBERED = 1024
 """Fills of one symbol whose ids are kept. What is older than the oldest of them is not believed to be new."""
 
 PositionKey = tuple[str, str, str]
@@ -25,7 +25,10 @@ class Booking(StrEnum):
     CONTAINED = "contained"
     """New, but older than a position that was taken over from the venue, in which it is."""
     TOO_OLD = "too_old"
-    """Older than everything that is remembered: whether it was counted cannot be told, so it is not counted."""
+    """Older than everything that is remembered: whether it was counted cannot be told, so it is not counted.
+
+    Said once until more is forgotten, and `KNOWN` of the others: a gap told again may hold hundreds of them.
+    """
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Memory:
     """Trade id -> the venue's instant (ns), in the order of arrival."""
     floor: int = -1
     """Fills of this instant and older are forgotten (ns)."""
+    refused_floor: int = -1
+    """What `floor` was when a fill was last refused for it."""
     adopted_at: int = -1
     """The position was taken over as it was at this instant (ns)."""
     last_at: int = 0
@@ -55,7 +60,8 @@ class Positions:
         if fill.trade_id in memory.seen:
             return Booking.KNOWN
         if fill.venue_at <= memory.floor:
-            return Booking.TOO_OLD
+            told, memory.refused_floor = memory.refused_floor == memory.floor, memory.floor
+            return Booking.KNOWN if told else Booking.TOO_OLD
         self._remember(memory, fill)
         if fill.venue_at <= memory.adopted_at:
             return Booking.CONTAINED
@@ -88,6 +94,11 @@ class Positions:
         memory = self._memories.get((venue, symbol))
         return 0 if memory is None else max(memory.last_at, memory.adopted_at, 0)
 
+    def forgotten_until(self, venue: str, symbol: str) -> int:
+        """Return up to when (ns) fills are not recognised any more: to have them told again is of no use."""
+        memory = self._memories.get((venue, symbol))
+        return 0 if memory is None else max(memory.floor, 0)
+
     def traded(self) -> tuple[tuple[str, str], ...]:
         """Return every (venue, symbol) that was ever filled or taken over, sorted."""
         return tuple(sorted(self._memories))
@@ -108,7 +119,8 @@ class Positions:
             "memories": [
                 {
                     "venue": venue, "symbol": symbol, "seen": [[name, at] for name, at in memory.seen.items()],
-                    "floor": memory.floor, "adopted_at": memory.adopted_at, "last_at": memory.last_at,
+                    "floor": memory.floor, "refused_floor": memory.refused_floor, "adopted_at": memory.adopted_at,
+                    "last_at": memory.last_at,
                 }
                 for (venue, symbol), memory in sorted(self._memories.items())
             ],
@@ -122,8 +134,8 @@ class Positions:
             self._positions[position.account, position.venue, position.symbol] = position
         for item in data["memories"]:
             self._memories[item["venue"], item["symbol"]] = Memory(
-                seen=dict(map(tuple, item["seen"])), floor=item["floor"], adopted_at=item["adopted_at"],
-                last_at=item["last_at"],
+                seen=dict(map(tuple, item["seen"])), floor=item["floor"],
+                refused_floor=item["refused_floor"], adopted_at=item["adopted_at"], last_at=item["last_at"],
             )
 
 

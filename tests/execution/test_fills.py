@@ -62,7 +62,7 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_refused() -> Non
     fills = [replace(FILL, trade_id=f"x{n}", venue_at=n) for n in range(1, REMEMBERED + 101)]
     assert {positions.book("main", fill) for fill in fills} == {Booking.COUNTED}
     again = [positions.book("main", fill) for fill in fills]
-    assert again == [Booking.TOO_OLD] * 100 + [Booking.KNOWN] * REMEMBERED
+    assert again == [Booking.TOO_OLD] + [Booking.KNOWN] * 99 + [Booking.KNOWN] * REMEMBERED
     assert positions.book("main", quiet) is Booking.KNOWN
     assert positions.of("main", "paper", "XYZUSDT").quantity == 3 * len(fills)
     assert len(positions.dump()["memories"][1]["seen"]) == REMEMBERED
@@ -75,6 +75,7 @@ def test_a_fill_that_is_too_old_to_be_known_is_told_to_a_person() -> None:
         floor.hear(OrderFilled(fill=replace(FILL, trade_id=f"y{n}", venue_at=floor.at + n), remaining=None))
     held = floor.held()
     floor.hear(OrderFilled(fill=replace(FILL, trade_id="late", venue_at=floor.at), remaining=None))
+    floor.hear(OrderFilled(fill=replace(FILL, trade_id="later", venue_at=floor.at), remaining=None))
     assert floor.held() == held
     assert [note.to for note in floor.made(Notify)] == ["alert"]
 
