@@ -162,8 +162,10 @@ def _flags(compiled: CompiledRule) -> Mapping[str, FlagValue]:
 def standing_under(carry: Carry, standing: Standing, compiled: CompiledRule, at: int) -> Standing:
     """Return the standing that goes on at `at` (ns) under `compiled`."""
     if not compiled.evaluated:
-        # While nobody evaluates it nothing is known; only its lockout is remembered.
-        return lifecycle.stopped(standing, at)
+        # While nobody evaluates it nothing is known; only its lockout is remembered. One that had stopped before
+        # goes on as it was: a state that is loaded again must be the same state.
+        before = lifecycle.stopped(standing, standing.since)
+        return standing if before == standing else lifecycle.stopped(standing, at)
     if carry.same:
         return standing
     changed = standing

@@ -143,7 +143,7 @@ def run_seed(asked: Asked, config: Config, seed: int) -> Outcome:
     tape, scene = market(seed, asked.minutes, asked.venue)
     plan = plan_of(seed, scene)
     fault: Break = BREAKS[asked.fault] if asked.fault else SOUND
-    made = world(config, tape, plan, fault=fault, whole_trace=asked.trace)
+    made = world(config, tape, plan, fault=fault, whole_trace=asked.trace, venue=asked.venue)
     ran = made.run()
     return Outcome(
         seed=seed, digest=ran.digest, begins=scene.begins, events=ran.events, orders=ran.seen.orders, fills=ran.fills,

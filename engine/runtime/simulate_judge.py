@@ -53,6 +53,11 @@ class Seen:
     worst_flat: int = 0
     violations: list[Violation] = field(default_factory=list)
 
+    def told(self) -> tuple[object, ...]:
+        """Return all of it but the lines, of which a trace may hold more or fewer."""
+        broken = tuple((one.oracle, one.at, one.what) for one in self.violations)
+        return (self.orders, self.cancels, self.asks, self.pages, self.worst_unprotected, self.worst_flat, broken)
+
 
 class Judge:
     """Watches one run. `lines` gives the last lines; `excused` are the outages of the venue."""

@@ -68,6 +68,9 @@ class Plan:
     faults: FaultPlan
     crashes: tuple[Crash, ...] = ()
     actions: tuple[tuple[int, Command], ...] = ()
+    hot: tuple[int, ...] = ()
+    """Behind which instants something happens (ns)."""
+    venue: str = "paper"
 
 
 @dataclass(slots=True)
@@ -120,7 +123,7 @@ def plan_of(seed: int, scene: Scene) -> Plan:
     """Return the trouble of `seed` in `scene`."""
     return Plan(
         seed=seed, begins=scene.begins, calm_from=scene.calm_from, faults=_faults(seed, scene),
-        crashes=_crashes(seed, scene), actions=_actions(seed, scene),
+        crashes=_crashes(seed, scene), actions=_actions(seed, scene), hot=scene.hot, venue=scene.venue,
     )
 
 

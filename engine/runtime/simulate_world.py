@@ -54,6 +54,8 @@ class Around:
     journal: Journal
     crash: Callable[[bool], None]
     """Makes the journal forget what a crash takes; True for a power cut."""
+    reconnect: Callable[[int], None]
+    """Another process connects to the venue at an instant (ns): what was on its way to the last one is lost."""
     notifier: Notifier
     boundaries: Boundaries
     trace: Trace
@@ -105,7 +107,7 @@ class World:
         if isinstance(self._plan.faults, CountedFaults):
             met = dict(sorted(self._plan.faults.met.counts.items()))
         trades = around.exchange.trades()
-        around.trace.seal(repr((len(trades), around.judge.seen)).encode())
+        around.trace.seal(repr((len(trades), around.judge.seen.told())).encode())
         return Ran(
             seen=around.judge.seen, digest=around.trace.digest(), boundaries=around.boundaries.count,
             lives=self._lives, fills=len(trades), events=around.tape.index, met=met,
@@ -251,6 +253,7 @@ class World:
         up_again = self._at + (RESTART_AFTER if crash is None else crash.down)
         self._pass_until(up_again)
         self._at = up_again
+        around.reconnect(up_again)
         around.trace.note(self._at, "start", f"life {self._lives + 1}")
 
     def _pass_until(self, end: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 
@@ -246,6 +247,17 @@ def test_off_and_unwired_rules_have_no_state_and_say_why() -> None:
     assert world.level() is Level.NORMAL
     assert views["off"].why_not == "enforcement: off"
     assert views["unwired"].why_not == "unwired: nobody produces b in this run"
+
+
+def test_a_rule_that_is_off_is_the_same_after_a_restart() -> None:
+    """Since when it does nothing is part of the state: the run that is done again must end in the very same one."""
+    world = World(
+        rule("spread > 10", by=("venue", "symbol"), id="r", enabled="GUARD_ON"), rule("a > 1", id="other"),
+        flags={"GUARD_ON": False},
+    )
+    world.hear(5, "spread", ("binance", "BTC"), 2.0)
+    world.put(20, a=5.0)
+    assert json.dumps(world.reopened().book.dump()) == json.dumps(world.book.dump())
 
 
 def test_switching_a_rule_off_ends_its_restraint_but_not_its_latch() -> None:
