@@ -9,9 +9,10 @@ from itertools import product
 
 import pytest
 
+from engine.model.answers import AccountReported
 from engine.model.fills import Position
 from engine.model.orders import Intent, OrderKind, OrderState, Side
-from engine.model.reports import OrderReport, Query, Rejection
+from engine.model.reports import OrderReport, PositionReport, Query, Rejection
 from engine.model.time import SECOND
 from engine.risk.stops_cover import WORD
 from engine.risk.stops_evidence import convict
@@ -452,6 +453,18 @@ def test_that_nothing_is_held_must_be_told_after_the_stop_came() -> None:
     assert world.swept() == []
     world.reported("late")
     assert world.swept() == ["late"]
+
+
+def test_a_report_that_shows_a_position_we_count_as_closed_keeps_its_stop() -> None:
+    """The venue is the truth; until execution takes it over, the stop is all that is left."""
+    world = protected()
+    world.fills("-10")
+    world.passes(3)
+    theirs = PositionReport(venue=VENUE, symbol=SYMBOL, quantity=Decimal(10), entry_price=Decimal(100))
+    world.take(AccountReported(
+        ask=1, venue=VENUE, positions=(theirs,), orders=(), balances=(), as_of=world.at, venue_at=world.at))
+    world.passes(30)
+    assert world.swept() == []
 
 
 def test_what_the_last_process_was_told_proves_nothing_to_this_one() -> None:
