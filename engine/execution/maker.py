@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 
 from engine.execution.router_price import capped, fresh_quote, touch
+from engine.execution.router_work import Goal, Key, Work, evidence
 from engine.model.codec import Data, decimal_text, from_data, to_data
 from engine.model.effects import PlaceOrder, PlanMade
-from engine.model.events import Event, Input, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
+from engine.model.events import Input, OrderAccepted, OrderCancelled, OrderFilled, OrderRejected
 from engine.model.instruments import Instrument
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.orders import PROTECTIVE_INTENTS, Cancellation, Intent, OrderKind, OrderState, Proposal, Side
@@ -30,58 +30,6 @@ ROUTER = "router"
 CHASE = "order_late_chase_bps"
 Granted = Callable[[str, str, str], bool]
 """Whether makers are allowed for (venue, symbol, intent) now."""
-Key = tuple[str, str]
-"""(proposer, purpose)."""
-
-
-class Goal(StrEnum):
-    """What is to become of the rest when the order that is being taken back has ended."""
-
-    NONE = ""
-    FOLLOW = "follow"
-    """Post it again, where the touch is then."""
-    THEN = "then"
-    """What the route says comes after resting."""
-    STOP = "stop"
-    """Nothing: somebody else wanted the order gone."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Work:
-    """One wish that is worked as a maker. Quantities in base, times in ns."""
-
-    wish: Proposal
-    """As it was asked for, before it was routed and before cutbacks."""
-    route: Route
-    allowed: Decimal
-    """What review let through, all its orders together."""
-    client_id: str
-    """The order that rests, or rested last."""
-    limit: Decimal
-    began_at: int
-    away_since: int = 0
-    """Since when the touch has been better than `limit`; 0 while it is not."""
-    reprices: int = 0
-    goal: Goal = Goal.NONE
-    would_take: bool = False
-    """The order was refused because it would have taken."""
-    told_id: str = ""
-    """The order of which the maker gate's evidence has heard."""
-    outcome_told: bool = False
-    """The gate's evidence has heard what came of it."""
-    checked_at: int = 0
-
-    @property
-    def key(self) -> Key:
-        """Whose wish it is."""
-        return self.wish.proposer, self.wish.purpose
-
-    @property
-    def ends_at(self) -> int:
-        """When its time to rest is over."""
-        return self.began_at + self.route.timeout
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
     """One instant, as the works are looked at."""
@@ -139,28 +87,12 @@ class Makers:
     def on_event(self, item: Input, view: View, orders: OrdersView) -> list[Derived]:
         """Take what a venue said; return the evidence of whether what we posted could rest, and was filled."""
         event = item.event
-        if isinstance(event, OrderFilled):
-            client_id, venue_at = event.fill.client_id, event.fill.venue_at
-        elif isinstance(event, OrderAccepted | OrderRejected | OrderCancelled):
-            client_id, venue_at = event.client_id, event.venue_at
-        else:
+        if not isinstance(event, OrderAccepted | OrderRejected | OrderCancelled | OrderFilled):
             return []
+        client_id = event.fill.client_id if isinstance(event, OrderFilled) else event.client_id
         work = next((one for one in self._works.values() if one.client_id == client_id), None)
         record = orders.order(client_id)
-        if work is None or record is None:
-            return []
-        samples: list[Derived] = []
-        labels = (work.wish.venue, work.wish.symbol, work.wish.intent.value)
-        took = _took(event, work, record)
-        work.would_take = work.would_take or took
-        if work.told_id != client_id and (took or isinstance(event, OrderAccepted)):
-            work.told_id = client_id
-            samples.append(Derived("maker_would_take", labels, 1.0 if took else 0.0, venue_at))
-        outcome = _outcome(work, record)
-        if outcome is not None and not work.outcome_told:
-            work.outcome_told = True
-            samples.append(Derived("maker_fill", labels, outcome, venue_at))
-        return samples
+        return [] if work is None or record is None else evidence(work, record, event)
 
     def look(self, now: Now, symbol: str = "") -> list[Wish]:
         """Return what the works need now: all of them, or those on `symbol`."""
@@ -211,26 +143,6 @@ class Makers:
         """Become what `dump` wrote."""
         works: list[Work] = [from_data(Work, item) for item in data]
         self._works = {work.key: work for work in works}
-
-
-def _took(event: Event, work: Work, record: OrderRecord) -> bool:
-    """Whether the venue says that the order would have taken."""
-    if isinstance(event, OrderRejected):
-        return event.kind is Rejection.WOULD_TAKE
-    # Some venues accept first and let the order expire at once.
-    expired = isinstance(event, OrderCancelled) and event.reason == "expired"
-    return expired and work.goal is Goal.NONE and record.filled <= 0
-
-
-def _outcome(work: Work, record: OrderRecord) -> float | None:
-    """Return 1 where resting has filled all of it, 0 where that is over, None while it is open or tells nothing.
-
-    What somebody else took back says nothing about makers.
-    """
-    if record.state is OrderState.FILLED:
-        return 1.0
-    exhausted = work.would_take and work.reprices >= work.route.reprices
-    return 0.0 if record.state.final and (work.goal is Goal.THEN or exhausted) else None
 
 
 def _instants(work: Work) -> tuple[int, ...]:

@@ -119,7 +119,7 @@ class Proposal:
     continues: str | None = None
     """The client id of an ended order of the same purpose whose unfilled rest this one takes over."""
     at_most: Decimal | None = None
-    """Never more than this (base), whatever the cutbacks leave of `quantity`: the unfilled rest of what it continues."""
+    """Never more than this (base), whatever cutbacks leave of `quantity`: the unfilled rest of what it continues."""
     facts: tuple[tuple[str, float], ...] = ()
     account: str = "main"
 
