@@ -130,7 +130,7 @@ class UserStream:
         new = await self._open()
         try:
             while True:
-                self._take(await asyncio.wait_for(old.recv(), _DRAIN_S))
+                self._take(await _message(old, _DRAIN_S))
         except Exception:
             # Drained, or broken meanwhile: the new one stands, and what fell between is asked for.
             await old.close()
@@ -141,7 +141,7 @@ class UserStream:
     async def _read(self, socket: Any) -> None:
         """Take one message, or look after a moment without one whether the stream still lives."""
         with contextlib.suppress(TimeoutError):
-            self._take(await asyncio.wait_for(socket.recv(), _TICK_S))
+            self._take(await _message(socket, _TICK_S))
         for event in self._hearing.late(self._clock.now()):
             self._tell(event)
         why = self._told.dead(self._clock.monotonic(), something_open=self._hearing.something_open())
@@ -167,3 +167,14 @@ class UserStream:
             self._told.streamed(owner, part.report)
         elif isinstance(part, AlgoUpdate):
             self._told.streamed(part.report.client_id, part.report)
+
+
+async def _message(socket: Any, within_s: float) -> str | bytes:
+    """Return the next message; TimeoutError without one.
+
+    Not `asyncio.wait_for`: before Python 3.12 that loses a cancellation which comes together with
+    a message, and the run would never end.
+    """
+    async with asyncio.timeout(within_s):
+        message: str | bytes = await socket.recv()
+    return message
