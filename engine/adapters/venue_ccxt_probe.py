@@ -32,6 +32,7 @@ async def probed(wire: Wire, asking: Asking, instrument: Instrument) -> tuple[bo
     """Return whether a stop can be had and how it went. Raises where there is no answer at all."""
     patience = seconds(wire.terms.query_patience_s)
     errand = Errand(lane=SendLane.QUERY, patience=patience)
+    await _swept(wire, errand)
     told = Reader(await wire.call(MARK_PRICE, {"symbol": instrument.symbol}, errand), "premiumIndex")
     mark = told.positive("markPrice")
     client_id = f"{PROBE_ID}{wire.clock.now() // 1_000_000}"
@@ -53,6 +54,14 @@ async def probed(wire: Wire, asking: Asking, instrument: Instrument) -> tuple[bo
     if not found:
         return False, f"stop {client_id} was accepted and is not in the list of conditional orders"
     return True, f"a stop at {params['triggerPrice']} was placed, found and taken back"
+
+
+async def _swept(wire: Wire, errand: Errand) -> None:
+    """Take back what a process left behind that died over its probe: nobody else knows what it is."""
+    rows = await wire.call(OPEN_ALGO_ORDERS, {}, errand)
+    for report in payloads.order_reports(rows, venue=wire.terms.venue, conditional=True):
+        if report.client_id.startswith(PROBE_ID):
+            await _taken_back(wire, report.client_id)
 
 
 async def _refused(
