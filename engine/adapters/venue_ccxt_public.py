@@ -29,7 +29,7 @@ class PublicVenue:
     def __init__(self, terms: CcxtTerms, clock: Clock, tell: Tell) -> None:
         self._terms, self._clock, self._tell = terms.checked(), clock, tell
         # No request of this class is signed; the words satisfy whoever checks that there are some.
-        self._wire = Wire(terms, Keys("without", "without"), clock)
+        self._wire = Wire(terms, Keys("no-key-at-all", "no-secret-at-all"), clock)
 
     @property
     def name(self) -> str:

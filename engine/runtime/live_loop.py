@@ -128,7 +128,8 @@ class LiveLoop(Taker):
         ends = [now + LONGEST_WAIT, parts.state.wake_at, parts.paper.next_due() if parts.paper is not None else None]
         wait = min(end for end in ends if end is not None) - now
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.heard.wait(), max(wait, 0) / SECOND)
+            async with asyncio.timeout(max(wait, 0) / SECOND):
+                await parts.heard.wait()
 
     def _maybe_checkpoint(self) -> None:
         parts, now = self._parts, self._parts.clock.now()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.clock_system import SystemClock
 from engine.adapters.venue_server_gateway_faults import WireFault, WireRule
 from engine.model.time import SECOND
 from tests.live.killed import BOUNDARIES
@@ -42,9 +43,9 @@ def test_killed_and_started_again(boundary: str, intent: str, tmp_path: Path) ->
                 assert await place.until(lambda: _taken(place, intent), 60)
                 first.send_signal(signal.SIGKILL)
             said = await _dead(first)
-            again = await place.start()
+            again, since = await place.start(), SystemClock().now()
             try:
-                await _recovered(place, said)
+                await _recovered(place, said, since)
             finally:
                 code, after, took = await place.stop(again)
             assert code == 0 and took < 10, after
@@ -59,9 +60,9 @@ async def _dead(process: Process) -> str:
     return out.decode()
 
 
-async def _recovered(place: Town, said: str) -> None:
+async def _recovered(place: Town, said: str, since: int) -> None:
     """Wait until the new engine knows its account; then close everything and look at what is left."""
-    assert await place.until(lambda: _agrees(place), 60), (said, place.status())
+    assert await place.until(lambda: _agrees(place, since), 60), (said, place.status())
     if place.position() != 0:
         assert await place.until(lambda: len(place.stops()) >= 1, GRACE_S), "a position without a stop"
     code, told = await place.engine("flatten", "--wait", "40")
@@ -69,12 +70,13 @@ async def _recovered(place: Town, said: str) -> None:
     assert place.position() == 0 and not place.exchange.open_orders(), told
 
 
-def _agrees(place: Town) -> bool:
+def _agrees(place: Town, since: int) -> bool:
+    """Whether the engine that was started at `since` (ns) counts what the venue holds, and doubts nothing."""
     status = place.status()
     counted = sum((float(row["quantity"]) for row in status.get("positions", ())), 0.0)
     held = [one["instance"] for one in status.get("restrains", ())]
     return (
-        bool(status.get("running")) and counted == float(place.position())
+        status.get("at", 0) > since and counted == float(place.position())
         and not any("unreconciled" in one for one in held) and not status["orders"]["unknown"]
     )
 
