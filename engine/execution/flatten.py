@@ -27,8 +27,11 @@ from engine.model.time import MINUTE, SECOND
 from engine.model.view import View
 from engine.model.wishes import Wish
 
-LOOK_AGAIN = 2 * SECOND
-"""While it is not flat it is looked at again after this."""
+LOOK_AGAIN, LONGEST_LOOK = 2 * SECOND, 16 * SECOND
+"""While it is not flat it is looked at again after the first; a venue is asked ever more slowly, up to the second.
+
+A whole account is the dearest question there is: to ask without pause is to be silenced.
+"""
 STUCK, PAGE_AGAIN = 30 * SECOND, 10 * MINUTE
 """A position that is not smaller after so long is told to a person, and so often while it stays."""
 _OVER = frozenset({OrderState.CANCELLING})
@@ -53,6 +56,8 @@ class Flattening:
     due_at: int
     asked_at: int = 0
     """When the venues were last asked whether they are flat."""
+    wait: int = LOOK_AGAIN
+    """How long until they are asked again."""
     stage: str = "closing"
     """closing, verifying or stops: which of these waits for what."""
 
@@ -107,7 +112,7 @@ class Flatten:
         if held or competing or closing:
             self._now.stage = "closing"
             wishes += self._close(at, held)
-            self._now.due_at = at + LOOK_AGAIN
+            self._now.due_at, self._now.wait = at + LOOK_AGAIN, LOOK_AGAIN
             return wishes
         everywhere = sorted({*venues, *(venue for venue, _ in self._account.positions.traded())})
         unproven = [venue for venue in everywhere if self._clear.get(venue, -1) < self._touched(venue)]
@@ -135,7 +140,8 @@ class Flatten:
 
     def _verify(self, at: int, venues: Sequence[str]) -> list[Wish]:
         assert self._now is not None
-        self._now.due_at, self._now.asked_at = at + LOOK_AGAIN, at
+        self._now.due_at, self._now.asked_at = at + self._now.wait, at
+        self._now.wait = min(2 * self._now.wait, LONGEST_LOOK)
         return [AskVenue(at=at, ask=0, query=Query.ACCOUNT, venue=venue, why="flatten: is it flat") for venue in venues]
 
     def _close(self, at: int, held: Sequence[Position]) -> list[Wish]:
