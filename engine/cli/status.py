@@ -12,12 +12,17 @@ from typing import Any
 from engine.cli.shadow import shadow_lines
 from engine.cli.shared import FINE, Failure, add_shared, called_as, print_json, state_dir, state_flag
 from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, span
+from engine.model.events import RunMode
 from engine.model.time import SECOND
 from engine.runtime.statedir import JOURNAL, TAPE, holder
 from engine.runtime.wiring_journal import read_journal
 
 _COLOURS = {"MAY TRADE": "green", "RESTRICTED": "yellow", "HALTED": "red"}
 _NONE = "none"
+_ASK = "engine reconcile"
+LIVE = "live"
+"""What a status names as its tape where the market is real."""
+UNRECONCILED = "engine.unreconciled"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -86,7 +91,47 @@ def _headline(status: Status, page: Page) -> list[str]:
     if not status.get("running"):
         told = f"No engine is running here; this is what the last one knew at {instant(status['at'])}."
         lines.append(page.paint(told, "yellow"))
+    if status.get("tape") == LIVE:
+        lines.append(_on_venue(status, page))
     return lines
+
+
+def _on_venue(status: Status, page: Page) -> str:
+    """Return whose money it is, and whether the venue's account is known to be as it is counted here."""
+    where = f"{status['mode']} on {status['venue']}"
+    if status["mode"] == RunMode.DRY_RUN.value:
+        return f"{where}: its market is real, orders go to paper"
+    if any(held["rule"] == UNRECONCILED for held in status["restrains"]):
+        return page.paint(f"{where}: orders are real; its account is NOT RECONCILED", "red")
+    agreed = "account agrees" if status.get("running") else "account agreed then"
+    return f"{where}: orders are real; its {agreed} with what is counted here"
+
+
+def _closing(status: Status, page: Page) -> list[str]:
+    """Return what a flatten that goes on has left to close."""
+    going = status.get("flattening")
+    if not going:
+        return []
+    left = ", ".join(f"{one['quantity']} {one['symbol']}" for one in going["left"]) or "no position"
+    lines = [f"  since {instant(going['since'])} ({going['why']}): {left} and {len(going['orders'])} orders are left"]
+    if not status.get("running"):
+        lines.append(page.paint("  nobody closes it now: start the engine again on this --state", "red"))
+    return lines
+
+
+def _doubtful(status: Status, page: Page) -> list[str]:
+    """Return each order of unknown fate, and why it is in doubt."""
+    rows = [
+        (
+            page.paint(row["client_id"], "red"), row["venue"], row["symbol"], row["intent"],
+            f"{row['side']} {row['quantity'] or 'the whole position'}",
+            f"{span(max(0, status['at'] - row['sent_at']) // SECOND * SECOND)} old", row.get("reason") or "no reply",
+        )
+        for row in status.get("live_orders") or () if row["state"] == "unknown"
+    ]
+    if not rows:
+        return []
+    return [*columns(rows), f"      ends: when both books and the trades prove it; type: {_pasted(_ASK, page)}"]
 
 
 def restraint_lines(status: Status, page: Page) -> list[str]:
@@ -192,6 +237,8 @@ def _shadow(status: Status, page: Page) -> list[str]:
 _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
     ("Restrains", restraint_lines),
     ("What is on the disk is not what runs", _reload),
+    ("Closing", _closing),
+    ("Orders in doubt", _doubtful),
     ("Positions", _positions),
     ("Daily loss", _loss),
     ("Nearest to trip", _nearest),

@@ -40,6 +40,10 @@ from engine.runtime.statedir import JOURNAL, StateDir, StateError
 from engine.runtime.wiring import rewire
 from engine.runtime.wiring_journal import open_journal
 
+_THEN: dict[type[Command], str] = {
+    FlattenCommand: " and flatten then, or close by hand at the venue", ReconcileCommand: ": it asks first of all",
+}
+
 
 def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now: int) -> Data:
     """Have `request` done in the state directory `where` and return a reply like a running engine's.
@@ -57,7 +61,7 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
         return failure("no engine is running, so there is nothing to reload", "a start reads the files: engine run")
     if isinstance(command, FlattenCommand | ReconcileCommand):
         what = "no engine is running, so nobody can close or ask anything; stops that are at the venue stay there"
-        return failure(what, "start it again on this --state and flatten then, or close by hand at the venue")
+        return failure(what, f"start it again on this --state{_THEN[type(command)]}")
     if isinstance(command, HaltCommand):
         command = replace(command, source="offline")
     with StateDir.acquire(where, now=now) as held:
@@ -110,7 +114,7 @@ def _take(journal: Journal, command: Command, root: Path) -> Data:
         # The engine's own time, not the wall's: on a tape the two are years apart.
         journal.append_input(tail.seq + 1, tail.at, command)
         journal.commit(durable=True)
-        text = "journalled; no engine is running, so it is obeyed when this run goes on: `engine run --resume`"
+        text = "journalled; no engine is running, so it is obeyed when this run goes on"
         return {"accepted": True, "text": text, "status": journal.get_status()}
     return _step(journal, command, *last)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.model.effects import PlaceOrder
 from engine.model.events import RunMode
@@ -39,7 +41,7 @@ def preflight(options: RunOptions, state_dir: Path) -> tuple[Check, ...]:
     config = load_config(options.root, options.environment)
     lines = [*_configuration(config), *_state(state_dir, config)]
     if config.catalogue is not None and config.flag_specs:
-        lines += _flags(options.root, config)
+        lines += _flags(options.root, config, _set_by_hand(state_dir))
     return (*lines, *asyncio.run(_venue(options, config)))
 
 
@@ -110,22 +112,49 @@ def _journal(path: Path) -> Check:
     return Check(name="journal", verdict=OK, what="whole; the run goes on from it")
 
 
-def _flags(root: Path, config: Config) -> list[Check]:
-    values = config.flag_book().values
+def _set_by_hand(path: Path) -> list[Mapping[str, Any]]:
+    """Return what an operator set in the run of `path`: it holds for the session, whatever the files say."""
+    if not (path / JOURNAL).exists():
+        return []
+    try:
+        reader = read_journal(path)
+        try:
+            return list((reader.get_status() or {}).get("overrides", ()))
+        finally:
+            reader.close()
+    except JournalError:
+        # That it cannot be read has its own line.
+        return []
+
+
+def _flags(root: Path, config: Config, by_hand: Sequence[Mapping[str, Any]]) -> list[Check]:
     lines: list[Check] = []
-    for name, wanted in sorted(_profile(root / PROFILE, config, lines).items()):
+    values, who = dict(config.flag_book().values), {one["flag"]: f", set by {one['actor']}" for one in by_hand}
+    values.update({one["flag"]: one["value"] for one in by_hand})
+    checklist = _profile(root / PROFILE, config, lines)
+    for name, wanted in sorted(checklist.items()):
         is_now = values[name]
         if is_now == wanted:
             continue
         looser = loosens(config.flag_specs[name], wanted, is_now)
         lines.append(Check(
             name=f"flag {name}", verdict=FAIL if looser else WARN,
-            what=f"is {flag_text(is_now)}, the checklist says {flag_text(wanted)}",
-            fix=f"set it as {PROFILE} has it" if looser else "",
+            what=f"is {flag_text(is_now)}{who.get(name, '')}, the checklist says {flag_text(wanted)}",
+            fix=_back(name, who) if looser else "",
         ))
+    lines += [
+        Check(
+            name=f"flag {name}", verdict=WARN, what=f"is {flag_text(values[name])}{by}", fix=f"engine flag unset {name}"
+        )
+        for name, by in sorted(who.items()) if name not in checklist
+    ]
     if not lines:
         lines.append(Check(name="flags", verdict=OK, what=f"as {PROFILE} has them"))
     return lines
+
+
+def _back(name: str, who: Mapping[str, str]) -> str:
+    return f"engine flag unset {name}" if name in who else f"set it as {PROFILE} has it"
 
 
 def _profile(path: Path, config: Config, lines: list[Check]) -> dict[str, FlagValue]:

@@ -94,8 +94,9 @@ def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:
 
     terms = CcxtTerms(
         venue=live.venue, exchange=live.exchange, endpoint=live.endpoint, listen=ears.listen,
-        # A run may trade what is listed tomorrow; a checklist looks at what it watches today.
-        symbols=live.symbols if ears.checks else (),
+        # A run may trade what is listed tomorrow; a checklist looks at what it watches today, and at an address of
+        # one's own that is whatever its tape has.
+        symbols=live.symbols if ears.checks and not live.own_endpoint else (),
     )
     if not ears.trades:
         return PublicVenue(terms, ears.clock, ears.tell)

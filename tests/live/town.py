@@ -90,8 +90,8 @@ class Town:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ, **FLAGS, **self.flags, "ENGINE_VENUE_URL": self.server.url, "BINANCE_API_KEY": KEY,
-            "BINANCE_API_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT),
+            **os.environ, **FLAGS, "ENGINE_VENUE_URL": self.server.url, "BINANCE_API_KEY": KEY,
+            "BINANCE_API_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT), **self.flags,
         }
 
     async def start(self, module: str = "engine", *words: str) -> asyncio.subprocess.Process:
