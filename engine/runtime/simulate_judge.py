@@ -23,6 +23,8 @@ EXPOSURE, HALTED, UNPROTECTED, FILLS, FLAT, BOOKS, IDS, REPLAY = (
 )
 ORACLES = (EXPOSURE, HALTED, UNPROTECTED, FILLS, FLAT, BOOKS, IDS, REPLAY)
 """The laws, by name; each is told at most twice a run."""
+INTERNAL = "internal"
+"""No law, but an error that nobody expected: it ends the run and not the runs behind it."""
 ON_ITS_WAY = 2 * SECOND
 """An order that is not at the venue this long after it was sent never will be."""
 MOST = 2

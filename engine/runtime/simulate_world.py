@@ -6,6 +6,7 @@ The engine is the real one: core, performer, record, loop and recovery. The worl
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,7 +27,7 @@ from engine.runtime.recover import Recovered, begin_or_recover, live_checkpoint,
 from engine.runtime.simulate_broken import SOUND, Break
 from engine.runtime.simulate_end import judge_end, unequal
 from engine.runtime.simulate_feed import LiveFeed, whole_book
-from engine.runtime.simulate_judge import REPLAY, Judge, Seen
+from engine.runtime.simulate_judge import INTERNAL, REPLAY, Judge, Seen
 from engine.runtime.simulate_plan import ACTOR, CountedFaults, Crash, Plan
 from engine.runtime.simulate_wire import Boundaries, Crashed, Trace, WatchedRecord, Wire
 
@@ -101,7 +102,12 @@ class World:
         over = False
         self._pass_until(self._plan.begins)
         while not over:
-            over = self._live()
+            try:
+                over = self._live()
+            except Exception as error:
+                # The seed that found a defect must be told, and thousands of others still be run.
+                self._around.judge.violation(INTERNAL, self._at, _where(error))
+                over = True
         around = self._around
         met = {}
         if isinstance(self._plan.faults, CountedFaults):
@@ -272,3 +278,9 @@ class World:
             assert event is not None
             self._cursor.advance()
             self._wire.on_market(event, at)
+
+
+def _where(error: Exception) -> str:
+    """Return what went wrong and in which line, without a path of this machine."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, {last.filename.rsplit('/', 1)[-1]}:{last.lineno}: {error}"

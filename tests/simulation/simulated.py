@@ -12,6 +12,7 @@ from engine.model.market import Announcement, FeedState
 from engine.model.time import MINUTE, SECOND, parse_instant
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, TapeEvent, TapeHeader
 from engine.runtime.config import Config, load_config
+from engine.runtime.simulate_broken import SOUND, Break
 from engine.runtime.simulate_plan import CountedFaults, Crash, Plan
 from engine.runtime.simulate_world import World
 from engine.runtime.wiring_simulate import world
@@ -76,7 +77,9 @@ def order_life(ending: Path = SOLD) -> GeneratedTape:
     )
 
 
-def living(*crashes: Crash, ending: Path = SOLD, faults: CountedFaults | None = None) -> World:
+def living(
+    *crashes: Crash, ending: Path = SOLD, faults: CountedFaults | None = None, fault: Break = SOUND
+) -> World:
     """Return the world of one order life in which the engine dies at `crashes`."""
     flags = (("EVENT_BREAKOUT_TIME_STOP_MINUTES", HOLD), ("EVENT_BREAKOUT_HALF_SIZE_MINUTES", 0))
     plan = Plan(
@@ -86,4 +89,4 @@ def living(*crashes: Crash, ending: Path = SOLD, faults: CountedFaults | None = 
             for name, value in flags
         ),
     )
-    return world(config(), order_life(ending), plan)
+    return world(config(), order_life(ending), plan, fault=fault)

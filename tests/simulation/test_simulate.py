@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from engine.cli.main import main
+from engine.model.events import Command
 from engine.runtime.config import Config
 from engine.runtime.options import RunError
 from engine.runtime.simulate import Asked, Outcome, check, run_seed, simulate
-from engine.runtime.simulate_broken import BREAKS
+from engine.runtime.simulate_broken import BREAKS, Break
 from engine.runtime.simulate_judge import ORACLES
 from tests.conftest import ROOT
 from tests.simulation.command import command, environment
+from tests.simulation.simulated import living
 
 SEEDS, AT_ONCE = 200, 20
 """A test runs so many of them, so that two workers share the work."""
@@ -101,6 +103,16 @@ def test_a_seed_is_the_same_in_one_process_and_in_two() -> None:
     total = simulate(asked, range(4), 2, lambda outcome: heard.__setitem__(outcome.seed, outcome.digest))
     alone = {seed: run_seed(asked, configured(), seed).digest for seed in reversed(range(4))}
     assert heard == alone and total.seeds == 4 and len(set(alone.values())) == 4
+
+
+def test_an_error_that_nobody_expected_is_told_with_its_seed_and_ends_nothing_else() -> None:
+    def breaks(command: Command) -> Command:
+        raise ZeroDivisionError("by design")
+
+    ran = living(fault=Break(name="error", oracle="", what="", command=breaks)).run()
+    (found,) = ran.seen.violations
+    assert found.oracle == "internal" and found.lines
+    assert found.what.startswith("ZeroDivisionError in breaks, test_simulate.py:") and "by design" in found.what
 
 
 def test_what_cannot_be_simulated_is_refused() -> None:
