@@ -62,7 +62,9 @@ def _orders(rows: list[dict[str, Any]], at: int, paint: Paint) -> list[str]:
             row["client_id"], row["symbol"], row["intent"], f"{row['side']} {row['quantity'] or 'the whole position'}",
             row["kind"] + (f" {row['price']}" if row.get("price") else ""),
             paint(row["state"].upper(), "red") if row["state"] == "unknown" else row["state"],
-            f"filled {row['filled']}", f"{span(max(0, at - row['sent_at']) // SECOND * SECOND)} old", row["purpose"],
+            f"filled {row['filled']}", f"{span(max(0, at - row['sent_at']) // SECOND * SECOND)} old",
+            "not ours" if row.get("foreign") else row["purpose"],
+            (row.get("reason") or "no reply") if row["state"] == "unknown" else "",
         )
         for row in ordered
     ]

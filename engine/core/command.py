@@ -9,7 +9,7 @@ from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
 from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin
-from engine.core.state import OperatorHalt, State
+from engine.core.state import STOPPING, OperatorHalt, State
 from engine.model.boundary import boundary_after
 from engine.model.codec import decimal_text
 from engine.model.effects import AskVenue, CommandAnswered, Effect, FlagChanged, RulingChanged
@@ -30,8 +30,6 @@ from engine.model.events import (
 )
 from engine.model.history import MarkKind
 
-STOPPING = "stopping"
-"""Source of the halt under which an engine on a real venue ends: its entries are taken back, its stops stay."""
 Handler = Callable[[State, Input, list[Effect]], None]
 
 
@@ -59,7 +57,8 @@ def _halt(state: State, item: Input, out: list[Effect]) -> None:
         state.halts[event.source] = OperatorHalt(event.source, event.actor, event.reason, item.at)
     rejoin(state, item.at, out)
     done = "halted" if known is None else "was halted already"
-    _answer(out, item.at, "halt", True, f"{done}; `engine resume` clears it")
+    ends = "the next start ends it" if event.source == STOPPING else "`engine resume` clears it"
+    _answer(out, item.at, "halt", True, f"{done}; {ends}")
 
 
 def _flatten(state: State, item: Input, out: list[Effect]) -> None:

@@ -31,11 +31,17 @@ from engine.strategies.event_breakout import EventBreakout
 
 WARM_UP = 5 * MINUTE
 """Start-up doubt is not counted as restriction for longer than this."""
+STOPPING = "stopping"
+"""Source of the halt under which an engine on a real venue ends: its entries are taken back, its stops stay."""
+_HALT_ENDS = {
+    "file": "remove the HALT file, then engine resume",
+    STOPPING: "with the next start on this state directory, by itself",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorHalt:
-    """A halt a person asked for; `source` is socket, file or offline."""
+    """A halt that was asked for; `source` is socket, file, offline, flatten or stopping."""
 
     source: str
     actor: str
@@ -142,8 +148,10 @@ class State:
         if self.floor != NONE:
             held.append(_by_itself("floor", self.floor, "floor", ends="edit conf/engine.yaml and restart"))
         for halt in self.halts.values():
-            ends = "remove the HALT file, then engine resume" if halt.source == "file" else "engine resume"
-            held.append(_halted(f"operator:{halt.source}", "operator", halt.since, ends=ends, command="engine resume"))
+            ends = _HALT_ENDS.get(halt.source, "engine resume")
+            # Nobody has to end what the next start ends by itself.
+            command = "" if halt.source == STOPPING else "engine resume"
+            held.append(_halted(f"operator:{halt.source}", "operator", halt.since, ends=ends, command=command))
         for since in list(self.faults.values())[:1]:
             ends = "a restart, after its cause was understood"
             held.append(_halted("engine.internal_fault", "fault", since, ends=ends, command=""))

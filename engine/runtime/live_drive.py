@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.core.command import STOPPING
 from engine.core.report import status
+from engine.core.state import STOPPING
 from engine.model.codec import Data
 from engine.model.effects import Effect
 from engine.model.events import Command, HaltCommand, OrderWithheld, Start

@@ -110,3 +110,50 @@ def test_colour_changes_no_word() -> None:
 
     assert coloured != GOLDEN
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == GOLDEN
+
+
+HELD = {
+    "rule": "engine.unreconciled", "instance": "engine.unreconciled[binanceusdm]", "because": "held",
+    "restraint": "level reduce_only", "since": 0, "ends": "when the account agrees", "clear_with": "engine reconcile",
+    "latch": None,
+}
+LIVE: dict[str, Any] = {"tape": "live", "venue": "binanceusdm", "mode": "limited-live", "running": True}
+
+
+def test_a_live_page_says_whose_money_it_is_and_whether_the_account_agrees() -> None:
+    agreed, doubted = page(**LIVE, restrains=[]), page(**LIVE, restrains=[HELD])
+
+    assert agreed.splitlines()[1] == (
+        "limited-live on binanceusdm: orders are real; its account agrees with what is counted here"
+    )
+    assert doubted.splitlines()[1] == "limited-live on binanceusdm: orders are real; its account is NOT RECONCILED"
+    assert "type: engine reconcile --state state/tape" in doubted
+
+
+def test_a_dry_run_on_a_live_market_is_not_called_real() -> None:
+    told = page(**{**LIVE, "mode": "dry-run"}, restrains=[HELD]).splitlines()[1]
+
+    assert told == "dry-run on binanceusdm: its market is real, orders go to paper"
+
+
+def test_an_order_in_doubt_is_named_with_its_reason_and_what_to_type() -> None:
+    row = {
+        "client_id": "rb-1-4", "venue": "binanceusdm", "symbol": "PINEUSDT", "intent": "ENTRY", "side": "buy",
+        "quantity": "3", "state": "unknown", "sent_at": STATUS["at"] - 12_000_000_000, "reason": "the reply was lost",
+    }
+    told = page(**LIVE, live_orders=[row, {**row, "client_id": "rb-1-5", "state": "open"}])
+
+    assert "Orders in doubt\n  rb-1-4  binanceusdm  PINEUSDT  ENTRY  buy 3  12s old  the reply was lost" in told
+    assert "type: engine reconcile --state state/tape" in told
+    assert "rb-1-5" not in told
+
+
+def test_what_a_flatten_has_left_is_shown_and_that_nobody_closes_it() -> None:
+    going = {
+        "since": STATUS["at"], "why": "engine flatten", "stage": "closing", "orders": ["rb-1-7"],
+        "left": [{"venue": "binanceusdm", "symbol": "PINEUSDT", "quantity": "480"}],
+    }
+    running, dead = page(**LIVE, flattening=going), page(**{**LIVE, "running": False}, flattening=going)
+
+    assert "Closing\n  since 2026-03-02T20:00:00Z (engine flatten): 480 PINEUSDT and 1 orders are left" in running
+    assert "nobody closes it now" in dead and "nobody closes it now" not in running
