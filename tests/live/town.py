@@ -41,14 +41,14 @@ FLAGS = {
     # A minute of a healthy peg before the first entry is right for money and long for a test.
     "DEPEG_GUARD_ENABLED": "false",
     "EVENT_BREAKOUT_HALF_SIZE_MINUTES": "0", "EVENT_BREAKOUT_TRAIL_START_PCT": "1", "EVENT_BREAKOUT_TRAIL_PCT": "1",
-    "STOP_VALIDATOR_GRACE_SEC": "3", "STOP_VALIDATOR_INTERVAL_SEC": "2",
+    "STOP_VALIDATOR_GRACE_SEC": "3", "STOP_VALIDATOR_INTERVAL_SEC": "6",
 }
 Price = Callable[[float], float]
 
 
 def breakout(second: float) -> float:
-    """Return the price: flat, announced at 5 s, up from 8 s, +5 % at 13 s, back to +1 % at 15 s, then flat."""
-    turns = ((0.0, 2.0), (8.0, 2.0), (13.0, 2.10), (15.0, 2.02), (1e9, 2.02))
+    """Return the price: flat, announced at 3 s, up from 7 s, +5 % at 11 s, back to +1 % at 12.5 s, then flat."""
+    turns = ((0.0, 2.0), (7.0, 2.0), (11.0, 2.10), (12.5, 2.02), (1e9, 2.02))
     for (begin, low), (end, high) in pairwise(turns):
         if second <= end:
             return low + (high - low) * (second - begin) / (end - begin)
@@ -57,7 +57,7 @@ def breakout(second: float) -> float:
 
 def rising(second: float) -> float:
     """Return the price of a listing that stays up: what is bought is held until somebody closes it."""
-    return min(breakout(second), 2.06) if second < 13 else 2.06
+    return min(breakout(second), 2.06) if second < 11 else 2.06
 
 
 def write_story(path: Path, price: Price = breakout, *, seconds: int = 60) -> Path:
@@ -68,7 +68,7 @@ def write_story(path: Path, price: Price = breakout, *, seconds: int = 60) -> Pa
             at = BEGIN + step * 100 * MS
             if step % 10 == 0:
                 tape.write(OraclePrice("test", "USDT", "USD", 1.0, str(step), at, at))
-            if step == 50:
+            if step == 30:
                 tape.write(Announcement(
                     "binance", "listing-1", "listing", "Binance Futures Will Launch XYZ", (SYMBOL,), at, at
                 ))
@@ -86,6 +86,7 @@ class Town:
     state: Path
     flags: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -97,10 +98,12 @@ class Town:
     async def start(self, module: str = "engine", *words: str) -> asyncio.subprocess.Process:
         """Start an engine on the state directory, as a user would."""
         arguments = ["run", "--mode", "limited-live", "--venue", VENUE, "--state", str(self.state), *words]
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, cwd=ROOT, env=self.environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )
+        self.started.append(process)
+        return process
 
     async def engine(self, *words: str) -> tuple[int, str]:
         """Run another command of the engine to its end; return its exit code and what it said."""
@@ -189,9 +192,15 @@ async def town(
     faults = Faults(wire=WireFaults(requests=tuple(requests), streams=tuple(streams)))
     server = server_of(tape, ServeOptions(seed="7", wait=True), faults, clock=SystemClock())
     await server.start()
+    place = Town(server=server, state=where / "state", flags=flags or {})
     try:
-        yield Town(server=server, state=where / "state", flags=flags or {})
+        yield place
     finally:
+        # An engine that outlives a failed test would go on trading with whoever gets this port next.
+        for process in place.started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
         await server.stop()
 
 
