@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from engine.cli.story import Line, told
 from engine.cli.text import PLAIN, Paint, Progress, clock, columns, instant, number, shorten, span
-from engine.model.effects import Effect, FillBooked
+from engine.model.effects import Effect, FillBooked, PolicyChanged
 from engine.runtime.options import RunInfo
 
 READING_S = 30.0
@@ -45,6 +46,8 @@ class Narrator:
         self._chapter = 0
         self._counted: Counter[str] = Counter()
         self._told: set[tuple[str, str, str]] = set()
+        self._stands: PolicyChanged | None = None
+        """What the policy restrains, without who and when."""
 
     def start(self, info: RunInfo) -> None:
         """Say what this run is and that no money can move."""
@@ -81,6 +84,10 @@ class Narrator:
             self._counted[found] += 1
             return 0.0
         self._open_chapters(found.at)
+        if isinstance(effect, PolicyChanged):
+            before, self._stands = self._stands, replace(effect, at=0, version=0, binding=(), stricter=False)
+            # Only who restrains changed: to call that looser right behind a halt would be read as its end.
+            found = replace(found, state="as strict") if self._stands == before else found
         if found.again:
             key = (found.who, found.state, found.effect)
             if key in self._told:

@@ -7,26 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from engine.model.effects import (
+    AskVenue,
     BoundaryCrossed,
     CancelOrder,
     CommandAnswered,
     Effect,
+    FillBooked,
     FlagChanged,
+    IncomeBooked,
     InternalFault,
     LatchCleared,
     LatchSet,
+    MakerShadowed,
     Notify,
     OrderRefused,
     PlaceOrder,
     PlanMade,
     PolicyChanged,
+    PositionAdopted,
     ReloadFailed,
     RuleMoved,
     RulingChanged,
     TargetOpened,
 )
 from engine.model.events import RunMode
+from engine.model.fills import Fill, Liquidity
 from engine.model.orders import Intent, OrderKind, Side
+from engine.model.reports import Income, IncomeKind, Query
 from engine.model.time import HOUR, MINUTE, SECOND, parse_instant
 from engine.ports.feed import Chapter
 from engine.runtime.options import RunInfo
@@ -170,3 +177,30 @@ STATUS: dict[str, Any] = {
     "boundary": {"at": START + 6 * HOUR, "local": "UTC"},
     "orders": {"open": 1, "unknown": 0}, "pnl_usd": 12.3, "counts": {},
 }
+
+_NOVA: dict[str, Any] = {"venue": "binanceusdm", "symbol": "NOVAUSDT"}
+_FILL = Fill(
+    **_NOVA, client_id="rb-1-1", trade_id="7", side=Side.BUY, price=Decimal("2.4"), quantity=Decimal(3),
+    fee=Decimal("0.01"), liquidity=Liquidity.TAKER, reference_price=Decimal(0), intent=Intent.ENTRY, venue_at=START,
+    sent_at=0,
+)
+_FUNDING = Income(
+    venue="binanceusdm", kind=IncomeKind.FUNDING, transfer_id="9", asset="USDT", amount=Decimal("-0.1"),
+    symbol="NOVAUSDT", venue_at=START,
+)
+AT_VENUE: tuple[Effect, ...] = (
+    AskVenue(at=START, ask=1, query=Query.ACCOUNT, venue="binanceusdm"),
+    FillBooked(
+        at=START, fill=_FILL, purpose="NOVAUSDT/1/entry", decided_price=Decimal("2.399"), slippage_bps=4.2,
+        position=Decimal(3),
+    ),
+    IncomeBooked(at=START, entry=_FUNDING),
+    PositionAdopted(
+        **_NOVA, at=START, counted=Decimal(0), quantity=Decimal(3), entry_price=Decimal("2.4"), why="the venue says so"
+    ),
+    MakerShadowed(
+        **_NOVA, at=START, intent=Intent.SCALP, side=Side.BUY, price=Decimal("2.4"), quantity=Decimal(3),
+        filled=Decimal(0), waited=SECOND, outcome="timeout", taker_price=Decimal("2.401"),
+    ),
+)
+"""What only a run on a real venue tells."""

@@ -12,10 +12,10 @@ import pytest
 from engine.cli.narrator import Narrator, report
 from engine.cli.story import Line, told
 from engine.cli.text import Paint
-from engine.model.effects import Effect
+from engine.model.effects import Effect, PolicyChanged
 from engine.model.events import RunMode
 from engine.model.orders import Intent
-from tests.cli.samples import BREAK, INFO, START, STORY, SUMMARY, moved, placed
+from tests.cli.samples import AT_VENUE, BREAK, INFO, START, STORY, SUMMARY, moved, placed
 
 
 def narrate(narrator: Narrator, effects: tuple[Effect, ...] = STORY) -> None:
@@ -97,7 +97,7 @@ def test_piped_text_has_no_escape_codes_and_the_same_words_as_coloured_text() ->
 
 def test_every_kind_of_effect_is_told_or_counted() -> None:
     """An effect nobody told would be a decision nobody saw."""
-    samples = {type(effect): effect for effect in STORY}
+    samples = {type(effect): effect for effect in (*STORY, *AT_VENUE)}
 
     assert set(samples) == set(typing.get_args(Effect))
     assert all(told(effect) is not None for effect in samples.values())
@@ -184,3 +184,21 @@ def test_the_report_names_damage_and_who_stopped_the_run() -> None:
     assert "damaged     6 lines of the tape, counted and passed over\n              line 2: the checksum" in said
     assert "line 4" in said
     assert "line 5" not in said
+
+
+def test_a_halt_that_changes_only_who_restrains_is_not_called_looser() -> None:
+    """Typed at 3 a.m. and answered with looser, it would be typed again."""
+    halted = PolicyChanged(
+        at=START, version=1, level="halted", size_mult=1.0, mute=(), deny=(), deny_quotes=(), max_notional_usd=None,
+        binding=("guard.depeg.usdt",), stricter=True,
+    )
+    by_hand = replace(halted, version=2, binding=("guard.depeg.usdt", "operator:socket"), stricter=False)
+    free = replace(halted, version=3, level="normal", binding=(), stricter=False)
+    out = io.StringIO()
+    narrator = Narrator(out=out)
+    for effect in (halted, by_hand, free):
+        narrator.effect(effect)
+
+    assert [line.split()[2:4] for line in out.getvalue().splitlines()] == [
+        ["stricter", "by"], ["as", "strict"], ["looser", "nothing"],
+    ]
