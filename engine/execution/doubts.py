@@ -24,6 +24,8 @@ BEFORE_SENT = MINUTE
 """Trades are asked for from this long before the order was sent: clocks differ."""
 UNANSWERED = 30 * SECOND
 """A question without even a failure for this long is asked again."""
+SHARED = SECOND
+"""A question for the account or for trades that another search asked this recently is the answer to both."""
 PROOFS = 2
 """How often both books and the trades must have been empty."""
 
@@ -52,6 +54,7 @@ class Doubt:
     wait: int
     where: Where
     asked: int = 0
+    asked_at: int = 0
     round_at: int = 0
     """When the present round began."""
     absences: int = 0
@@ -126,29 +129,31 @@ class Doubts:
                 # Nobody answered, not even with a failure: what was asked then means nothing now.
                 self._later(doubt, at)
             elif doubt.where is not Where.WAITING:
-                asks.append(self._ask(doubt, record, at))
+                asks += self._ask(doubt, record, at)
         return asks
 
     def on_found(self, ask: int, at: int) -> None:
         """The order was found: what it says of the order's fate is for others to judge."""
-        doubt = self._asked(ask)
-        if doubt is not None:
+        for doubt in self._asked(ask):
             self._later(doubt, at)
 
     def on_absent(self, event: OrderAbsent, at: int) -> list[AskVenue]:
         """One book does not know the order: ask the next place."""
-        doubt = self._asked(event.ask)
-        record = None if doubt is None else self._find(doubt.client_id)
-        if doubt is None or record is None or doubt.where not in (Where.OWN, Where.OTHER):
-            return []
-        where = Where.OTHER if doubt.where is Where.OWN else Where.TRADES
-        return [self._ask(replace(doubt, where=where), record, at)]
+        asks: list[AskVenue] = []
+        for doubt in self._asked(event.ask):
+            record = self._find(doubt.client_id)
+            if record is not None and doubt.where in (Where.OWN, Where.OTHER):
+                where = Where.OTHER if doubt.where is Where.OWN else Where.TRADES
+                asks += self._ask(replace(doubt, where=where), record, at)
+        return asks
 
     def on_trades(self, ask: int, at: int) -> list[AskVenue]:
         """All trades of an order's symbol were told; if that had settled the matter there were no doubt any more."""
-        doubt = self._asked(ask)
-        record = None if doubt is None else self._find(doubt.client_id)
-        if doubt is None or record is None:
+        return [question for doubt in self._asked(ask) for question in self._without_trades(doubt, at)]
+
+    def _without_trades(self, doubt: Doubt, at: int) -> list[AskVenue]:
+        record = self._find(doubt.client_id)
+        if record is None:
             return []
         if record.state.final or record.unseen > 0 or doubt.where is not Where.TRADES:
             self._later(doubt, at)
@@ -156,26 +161,27 @@ class Doubts:
         doubt = replace(doubt, absences=doubt.absences + 1)
         known_since = max(record.sent_at, doubt.since) + self._terms.absent_grace
         if doubt.absences >= PROOFS and doubt.round_at >= known_since:
-            return [self._ask(replace(doubt, where=Where.ACCOUNT), record, at)]
+            return self._ask(replace(doubt, where=Where.ACCOUNT), record, at)
         self._later(doubt, at)
         return []
 
     def on_account(self, event: AccountReported, at: int, agrees: Callable[[OrderRecord], bool]) -> list[OrderRecord]:
         """Return the orders that are now proven absent: the position is as we count it."""
-        doubt = self._asked(event.ask)
-        record = None if doubt is None else self._find(doubt.client_id)
-        if doubt is None or record is None or doubt.where is not Where.ACCOUNT:
-            return []
-        if not agrees(record):
-            self._later(doubt, at)
-            return []
-        self.end(doubt.client_id)
-        return [record]
+        absent: list[OrderRecord] = []
+        for doubt in self._asked(event.ask):
+            record = self._find(doubt.client_id)
+            if record is None or doubt.where is not Where.ACCOUNT:
+                continue
+            if agrees(record):
+                self.end(doubt.client_id)
+                absent.append(record)
+            else:
+                self._later(doubt, at)
+        return absent
 
     def on_failed(self, ask: int, at: int) -> None:
         """A question got no answer: the same again, later."""
-        doubt = self._asked(ask)
-        if doubt is not None:
+        for doubt in self._asked(ask):
             self._put(replace(
                 doubt, asked=0, due_at=at + doubt.wait, wait=min(2 * doubt.wait, self._terms.longest_lookup)
             ))
@@ -184,23 +190,31 @@ class Doubts:
         """Return when something is due (ns), or None."""
         return self._soonest
 
-    def _ask(self, doubt: Doubt, record: OrderRecord, at: int) -> AskVenue:
+    def _ask(self, doubt: Doubt, record: OrderRecord, at: int) -> list[AskVenue]:
+        """Return the question that comes next; none where another search asks just that."""
         where = doubt.where
         if record.state.final:
             # What happened to it is known; only fills are missing.
             where = Where.TRADES
-        query = {Where.TRADES: Query.TRADES, Where.ACCOUNT: Query.ACCOUNT}.get(where, Query.ORDER)
-        of_order = query is Query.ORDER
-        ask = self._number(AskVenue(
-            at=at, ask=0, query=query, venue=record.venue, symbol=record.symbol,
-            client_id=record.client_id if of_order else "",
-            conditional=of_order and record.conditional is (where is Where.OWN),
-            since=max(record.sent_at - BEFORE_SENT, 0) if query is Query.TRADES else 0,
-            why=f"{record.client_id} is {record.state.value}",
-        ))
-        round_at = at if where is Where.OWN else doubt.round_at
-        self._put(replace(doubt, where=where, asked=ask.ask, due_at=at + UNANSWERED, round_at=round_at))
-        return ask
+        doubt = replace(doubt, where=where, round_at=at if where is Where.OWN else doubt.round_at)
+        other = self._same_question(doubt, record, at)
+        if other is not None:
+            self._put(replace(doubt, asked=other.asked, asked_at=other.asked_at, due_at=other.due_at))
+            return []
+        ask = self._number(_question(where, record, at))
+        self._put(replace(doubt, asked=ask.ask, asked_at=at, due_at=at + UNANSWERED))
+        return [ask]
+
+    def _same_question(self, doubt: Doubt, record: OrderRecord, at: int) -> Doubt | None:
+        if doubt.where not in (Where.TRADES, Where.ACCOUNT):
+            return None
+        for other in self._doubts.values():
+            asked = self._find(other.client_id) if other.asked and other.where is doubt.where else None
+            if asked is None or asked.venue != record.venue or other.asked_at < max(at - SHARED, doubt.round_at):
+                continue
+            if doubt.where is Where.ACCOUNT or (asked.symbol == record.symbol and asked.sent_at <= record.sent_at):
+                return other
+        return None
 
     def _later(self, doubt: Doubt, at: int) -> None:
         self._put(replace(
@@ -208,8 +222,8 @@ class Doubts:
             wait=min(2 * doubt.wait, self._terms.longest_lookup),
         ))
 
-    def _asked(self, ask: int) -> Doubt | None:
-        return next((doubt for doubt in self._doubts.values() if ask and doubt.asked == ask), None)
+    def _asked(self, ask: int) -> list[Doubt]:
+        return [doubt for doubt in self._doubts.values() if ask and doubt.asked == ask]
 
     def _ripe(self, at: int) -> list[Doubt]:
         ripe = [doubt for doubt in self._doubts.values() if doubt.due_at <= at]
@@ -231,3 +245,15 @@ class Doubts:
         doubts: list[Doubt] = [from_data(Doubt, item) for item in data]
         self._doubts = {doubt.client_id: doubt for doubt in doubts}
         self._measure()
+
+
+def _question(where: Where, record: OrderRecord, at: int) -> AskVenue:
+    query = {Where.TRADES: Query.TRADES, Where.ACCOUNT: Query.ACCOUNT}.get(where, Query.ORDER)
+    of_order = query is Query.ORDER
+    return AskVenue(
+        at=at, ask=0, query=query, venue=record.venue, symbol=record.symbol,
+        client_id=record.client_id if of_order else "",
+        conditional=of_order and record.conditional is (where is Where.OWN),
+        since=max(record.sent_at - BEFORE_SENT, 0) if query is Query.TRADES else 0,
+        why=f"{record.client_id} is {record.state.value}",
+    )
