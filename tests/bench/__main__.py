@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import bench_feeds, bench_load, bench_reload, bench_replay, bench_rules, bench_run
+from tests.bench import bench_feeds, bench_live, bench_load, bench_reload, bench_replay, bench_rules, bench_run
 
 F1_GOAL, GROWTH_GOAL = 1.15, 4.0
 
@@ -36,13 +36,14 @@ def events() -> None:
 
 
 def main() -> None:
-    """Run all benches, about five minutes on two idle cores."""
+    """Run all benches, about ten minutes on two idle cores."""
     print(f"Python {sys.version.split()[0]} on {platform.machine()}; medians over interleaved rounds; "
           "ratios are what counts")
     rules()
     bench_load.bench()
     bench_reload.bench()
     bench_feeds.bench()
+    bench_live.bench()
     with tempfile.TemporaryDirectory() as folder:
         bench_run.bench(bench_run.courses(Path(folder)), Path(folder))
     bench_replay.bench(bench_replay.Size(days=2, symbols=20, rules=100))

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.runtime.control_protocol import write_line
-from engine.runtime.socket_path import short_address
-from engine.runtime.statedir import SOCKET
 from tests.bench import live_report
-from tests.bench.live_venue import DOWN, FLAT, STEADY, UP, BenchVenue, environment, memory_kb, until
-from tests.conftest import ROOT
+from tests.bench.live_guest import Engine, started
+from tests.bench.live_venue import DOWN, FLAT, NEAR, STEADY, UP, BenchVenue, memory_kb, until
 
 BATCH, BATCH_S = 8, 1.7
 READY_S = 60.0
@@ -45,74 +40,6 @@ class Sizes:
 
 
 QUICK = Sizes(orders=24, halts=2, bursts=(1, 10), kills=1, idle_s=3.0)
-
-
-@dataclass(kw_only=True)
-class Engine:
-    """A live engine in a process of its own, and what it wrote down."""
-
-    process: asyncio.subprocess.Process
-    state: Path
-    marks: Path
-    found: dict[str, Any] = field(default_factory=dict)
-
-    def now_rows(self) -> list[tuple[int, str, str]]:
-        """Return the stamps that were written at once."""
-        path = self.marks.with_suffix(".now")
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [tuple(json.loads(line)) for line in lines if line.endswith("]")]
-
-    async def heard(self, symbols: Iterable[str], since: int) -> None:
-        """Wait until a listing of `symbols` came that was told after `since` (ns); it is polled every second."""
-        name = " ".join(symbols)
-        await until(
-            lambda: any(at > since and (kind, key) == ("announced", name) for at, kind, key in self.now_rows()), 20,
-            f"the listing of {name[:40]}",
-        )
-        # What it led to is decided by then, and the quotes around it are taken.
-        await asyncio.sleep(0.1)
-
-    async def ask(self, verb: str, **words: str) -> tuple[int, Any]:
-        """Send one verb over the control socket; return the instant it was written (ns), and the reply."""
-        with short_address(self.state / SOCKET) as address:
-            reader, writer = await asyncio.open_unix_connection(address)
-        line = write_line({"verb": verb, **words})
-        sent = time.time_ns()
-        writer.write(line)
-        await writer.drain()
-        reply = json.loads(await reader.readline())
-        writer.close()
-        if not reply.get("ok", True):
-            raise AssertionError(f"{verb}: {reply}")
-        return sent, reply
-
-    def processor_s(self) -> float:
-        """Return the processor time of the process so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    async def stop(self) -> None:
-        """End it as an operator does, and read its stamps."""
-        began = self.processor_s()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(self.process.wait(), 30)
-        except TimeoutError:
-            # It tells on stderr where it is.
-            self.process.send_signal(signal.SIGUSR1)
-            await asyncio.sleep(1.0)
-            raise AssertionError(f"it does not end; {self.processor_s() - began:.1f} s of work meanwhile") from None
-        self.found = json.loads(self.marks.read_text())
-
-
-async def started(venue: BenchVenue, state: Path, name: str) -> Engine:
-    """Start an engine on `state`; its stamps are called `name`."""
-    marks = state.parent / f"{name}.json"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.live_engine", str(state), str(marks), cwd=ROOT, env=environment(venue),
-    )
-    venue.guests.append(process)
-    return Engine(process=process, state=state, marks=marks)
 
 
 @asynccontextmanager
@@ -171,6 +98,14 @@ async def ready(venue: BenchVenue, engine: Engine) -> None:
         await asyncio.sleep(0.05)
 
 
+async def near(venue: BenchVenue, symbols: Iterable[str]) -> None:
+    """Bring prices just below the trigger, and give their books the time to be told."""
+    await asyncio.sleep(0.1)
+    for symbol in symbols:
+        venue.quote(symbol, NEAR)
+    await asyncio.sleep(0.5)
+
+
 async def announced(venue: BenchVenue, engine: Engine, symbols: tuple[str, ...]) -> None:
     """Have symbols announced, and heard."""
     since = time.time_ns()
@@ -179,6 +114,7 @@ async def announced(venue: BenchVenue, engine: Engine, symbols: tuple[str, ...])
         venue.announce(group)
     for group in groups:
         await engine.heard(group, since)
+    await near(venue, symbols)
 
 
 async def warmed(venue: BenchVenue, engine: Engine, symbol: str) -> None:
@@ -202,6 +138,7 @@ async def many_stories(venue: BenchVenue, engine: Engine, sizes: Sizes) -> tuple
     told = began
     for number, batch in enumerate(batches):
         await engine.heard(batch, told)
+        await near(venue, batch)
         if number + 1 < len(batches):
             told = time.time_ns()
             venue.announce(batches[number + 1])
@@ -236,9 +173,9 @@ async def halts(venue: BenchVenue, engine: Engine, sizes: Sizes) -> list[tuple[i
     return found
 
 
-async def burst(venue: BenchVenue, engine: Engine, count: int) -> dict[str, float]:
-    """Trigger `count` symbols at once; return orders a second until the last of them was sent, and who worked."""
-    symbols = named("T", count)
+async def burst(venue: BenchVenue, engine: Engine, symbols: tuple[str, ...]) -> dict[str, float]:
+    """Trigger `symbols` at once; return orders a second until the last of them was sent, and who worked."""
+    count = len(symbols)
     await announced(venue, engine, symbols)
     before, mine, theirs = len(venue.posts), time.process_time(), engine.processor_s()
     began, used, seen = time.time_ns(), (0.0, 0.0), 0
@@ -288,6 +225,8 @@ async def kills(venue: BenchVenue, place: Path, sizes: Sizes) -> tuple[list[dict
                 await until(lambda dead=dead: bool(dead), AGAIN_S, "an entry")  # type: ignore[misc]
                 break
         venue.on_entry = lambda post: None
+        if not dead:
+            raise AssertionError(f"no entry to be killed at: {engine.now_rows()[-5:]}")
         await victim.wait()
         engine = await started(venue, place / "killed", f"killed-{turn + 1}")
         await asyncio.wait_for(venue.stopped[symbol].wait(), 60)
@@ -318,7 +257,7 @@ async def _agreed(engine: Engine) -> list[tuple[int, str, str]]:
 async def live(place: Path, sizes: Sizes) -> dict[str, Any]:
     """Run all parts; return what was found."""
     load = os.getloadavg()
-    async with market((*named("W", 1), *named("L", 120), *named("H", 60), *named("T", max(sizes.bursts)))) as venue:
+    async with market((*named("W", 1), *named("L", 120), *named("H", 60), *named("T", sum(sizes.bursts)))) as venue:
         began = time.monotonic()
         engine = await started(venue, place / "state", "live")
         await warmed(venue, engine, "W000USDT")
@@ -328,7 +267,10 @@ async def live(place: Path, sizes: Sizes) -> dict[str, Any]:
         span = await many_stories(venue, engine, sizes)
         used.append(engine.processor_s())
         halted = await halts(venue, engine, sizes)
-        bursts = [await burst(venue, engine, count) for count in sizes.bursts]
+        bursts = [
+            await burst(venue, engine, named("T", sum(sizes.bursts))[sum(sizes.bursts[:turn]):][:count])
+            for turn, count in enumerate(sizes.bursts)
+        ]
         memory = {"peak": memory_kb(engine.process.pid, "VmHWM"), "after": memory_kb(engine.process.pid, "VmRSS")}
         lived = time.monotonic() - began
         await engine.stop()

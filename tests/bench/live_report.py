@@ -53,7 +53,7 @@ class Marked:
         for at, kind, key in rows:
             if kind == "quote":
                 symbol, bid = key.split()
-                if float(bid) > UP - 0.01:
+                if float(bid) > UP - 0.001:
                     self.triggers.setdefault(symbol, []).append(at)
             elif kind == "latched":
                 self.latched.append(at)
@@ -122,6 +122,10 @@ def _processor(found: dict[str, Any]) -> None:
         whole += share
         print(f"    {owner:56} {share / orders * 1e3:>7.2f} ms")
     print(f"    {'all':56} {whole / orders * 1e3:>7.2f} ms; untraded: {background / span * 1e11:.0f} % of a core")
+    # What loads ccxt at the start is no part of an order.
+    hot = [(name, count) for name, count in found["marks"]["hot"] if not name.endswith("make_exchange")]
+    print("    where our own code is oftenest, all parts, with what it calls outside of ours, samples: "
+          + "; ".join(f"{name} {count}" for name, count in hot[:8]))
 
 
 def _halts(found: dict[str, Any], marks: Marked) -> None:

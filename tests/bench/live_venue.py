@@ -20,13 +20,13 @@ from engine.adapters.venue_server_gateway import Gateway, GatewayTerms, Reply, R
 from engine.exchange.settings import ExchangeSettings
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Announcement, OraclePrice, Quote
-from engine.model.time import SECOND
 from engine.runtime.wiring_server import KEY, SECRET
 from tests.conftest import ROOT
 
 VENUE, STEADY = "binanceusdm", "BTCUSDT"
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
-FLAT, UP, DOWN = 2.0, 2.03, 1.95
+FLAT, NEAR, UP, DOWN = 2.0, 2.0185, 2.021, 1.95
+"""The trigger is 2.02. `NEAR` lets the book follow: it is told after the quote, and an entry asks its price."""
 LIFTED = 99_999_999
 """Requests and orders in each of the venue's spans: no limit that this machine reaches."""
 FLAGS = {
@@ -157,4 +157,4 @@ def memory_kb(pid: int, name: str) -> int:
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
 
 
-__all__ = ["DOWN", "FLAT", "SECOND", "STEADY", "UP", "BenchVenue", "Post", "environment", "memory_kb", "until"]
+__all__ = ["DOWN", "FLAT", "NEAR", "STEADY", "UP", "BenchVenue", "Post", "environment", "memory_kb", "until"]
