@@ -320,7 +320,7 @@ def test_the_shipped_rules_are_without_findings_and_pass_their_tests(engine: Eng
     check, test = engine("rules", "check"), engine("rules", "test")
 
     assert (check.code, test.code) == (0, 0), check.text + test.text
-    assert check.out == "10 rules in 7 files: fine\n"
+    assert check.out == "13 rules in 10 files: fine\n"
     assert test.out.splitlines()[-1].endswith(" passed, 0 failed")
     assert "has no test" not in test.out
 

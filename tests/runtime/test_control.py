@@ -17,8 +17,10 @@ import pytest
 
 from engine.model.codec import Data
 from engine.model.events import (
+    FlattenCommand,
     HaltCommand,
     RearmCommand,
+    ReconcileCommand,
     ResumeCommand,
     SetFlagCommand,
     UnsetFlagCommand,
@@ -128,6 +130,8 @@ def test_each_verb_becomes_its_command(engine: Engine) -> None:
             SetFlagCommand(actor=ME, name="A_B", value=False, reason="", ttl=0),
         ),
         ({"verb": "flag unset", "name": "A_B"}, UnsetFlagCommand(actor=ME, name="A_B")),
+        ({"verb": "flatten", "reason": "out of it all"}, FlattenCommand(actor=ME, reason="out of it all")),
+        ({"verb": "reconcile"}, ReconcileCommand(actor=ME)),
         ({"verb": "reload"}, ReloadRequest(actor=ME)),
         ({"verb": "reload", "allow": "0123456789abcdef"}, ReloadRequest(actor=ME, allow="0123456789abcdef")),
     ]
