@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.runtime.control_protocol import write_line
+from engine.runtime.control_protocol import LONGEST_REPLY, write_line
 from engine.runtime.socket_path import short_address
 from engine.runtime.statedir import SOCKET
 from tests.bench.live_venue import BenchVenue, environment, until
@@ -46,7 +46,7 @@ class Engine:
     async def ask(self, verb: str, **words: str) -> tuple[int, Any]:
         """Send one verb over the control socket; return the instant it was written (ns), and the reply."""
         with short_address(self.state / SOCKET) as address:
-            reader, writer = await asyncio.open_unix_connection(address)
+            reader, writer = await asyncio.open_unix_connection(address, limit=LONGEST_REPLY)
         line = write_line({"verb": verb, **words})
         sent = time.time_ns()
         writer.write(line)
