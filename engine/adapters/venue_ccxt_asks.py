@@ -41,6 +41,8 @@ _PAGES = 200
 """More pages than this is no answer but a loop."""
 OURS = "rb-"
 """How every client id of the engine begins."""
+PROBE_ID = "rbprobe-"
+"""How the client id of a probe begins: a stop with it, left behind by a crash, guards nothing."""
 
 
 class Incomplete(Exception):
@@ -54,6 +56,7 @@ class Asking:
         self._wire, self._hearing, self._saw = wire, hearing, saw
         self._venue = wire.terms.venue
         self._errand = Errand(lane=SendLane.QUERY, patience=seconds(wire.terms.query_patience_s))
+        self._urgent = replace(self._errand, lane=SendLane.ENTRY)
 
     async def order(self, ask: AskVenue) -> tuple[VenueEvent, ...]:
         """Return the order or that this book does not know it. Raises on every other end."""
@@ -88,14 +91,17 @@ class Asking:
 
     async def account(self, ask: AskVenue) -> tuple[VenueEvent, ...]:
         """Return positions, open orders of both books and balances, all of them."""
+        errand = self._urgent if ask.urgent else self._errand
         as_of, live = self._wire.clock.now(), self._hearing.live()
         waiting = payloads.order_reports(
-            await self._wire.call(OPEN_ALGO_ORDERS, {}, self._errand), venue=self._venue, conditional=True)
+            await self._wire.call(OPEN_ALGO_ORDERS, {}, errand), venue=self._venue, conditional=True)
         working = payloads.order_reports(
-            await self._wire.call(OPEN_ORDERS, {}, self._errand), venue=self._venue, conditional=False)
+            await self._wire.call(OPEN_ORDERS, {}, errand), venue=self._venue, conditional=False)
         positions = payloads.position_reports(
-            await self._wire.call(POSITIONS, {}, self._errand), venue=self._venue)
-        balances = payloads.balances(await self._wire.call(ACCOUNT, {}, self._errand))
+            await self._wire.call(POSITIONS, {}, errand), venue=self._venue)
+        balances = payloads.balances(await self._wire.call(ACCOUNT, {}, errand))
+        # A probe guards nothing and opens nothing: it is neither ours to count nor a stranger's to be told of.
+        waiting = tuple(report for report in waiting if not report.client_id.startswith(PROBE_ID))
         for report in (*waiting, *working):
             self._saw(report)
         self._hearing.not_open(live, frozenset(report.client_id for report in (*waiting, *working)))

@@ -35,8 +35,8 @@ FAILURES = (WireTrouble, PayloadRefused, TurnMissed, Withheld, Incomplete)
 
 
 def errand_of(terms: CcxtTerms) -> Errand:
-    """Return how the questions of the start and of the checklist go."""
-    return Errand(lane=SendLane.QUERY, patience=seconds(terms.query_patience_s))
+    """Return how the questions of the start and of the checklist go: first, for nothing is guarded until then."""
+    return Errand(lane=SendLane.SAFETY, patience=seconds(terms.query_patience_s))
 
 
 async def opened(wire: Wire) -> dict[str, Instrument]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from engine.adapters import venue_binance_payloads as payloads
 from engine.adapters.venue_binance_codes import Outcome, Trouble, judged
 from engine.adapters.venue_binance_reading import Reader
-from engine.adapters.venue_ccxt_asks import OPEN_ALGO_ORDERS, Asking, Incomplete
+from engine.adapters.venue_ccxt_asks import OPEN_ALGO_ORDERS, PROBE_ID, Asking, Incomplete
 from engine.adapters.venue_ccxt_orders import CANCEL_CONDITIONAL, PLACE_CONDITIONAL, trigger_text
 from engine.adapters.venue_ccxt_rate import SendLane
 from engine.adapters.venue_ccxt_terms import seconds
@@ -22,8 +22,6 @@ from engine.model.orders import OrderKind, Side
 from engine.model.reports import Rejection
 
 MARK_PRICE = Endpoint(method="fapiPublicGetPremiumIndex")
-PROBE_ID = "rbprobe-"
-"""How the client id of a probe begins: a stop with it, left behind by a crash, guards nothing."""
 _PROVES_NOTHING = frozenset({Rejection.NOT_REDUCING, Rejection.CLOSE_EXISTS})
 _TRIES = 3
 

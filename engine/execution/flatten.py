@@ -142,7 +142,8 @@ class Flatten:
         assert self._now is not None
         self._now.due_at, self._now.asked_at = at + self._now.wait, at
         self._now.wait = min(2 * self._now.wait, LONGEST_LOOK)
-        return [AskVenue(at=at, ask=0, query=Query.ACCOUNT, venue=venue, why="flatten: is it flat") for venue in venues]
+        why = "flatten: is it flat"
+        return [AskVenue(at=at, ask=0, query=Query.ACCOUNT, venue=venue, why=why, urgent=True) for venue in venues]
 
     def _close(self, at: int, held: Sequence[Position]) -> list[Wish]:
         assert self._now is not None

@@ -74,7 +74,7 @@ class Reconciler:
 
     def _ask(self, watch: Watch, at: int) -> AskVenue:
         ask = self._number(AskVenue(
-            at=at, ask=0, query=Query.ACCOUNT, venue=watch.venue, why=_why(watch.why)
+            at=at, ask=0, query=Query.ACCOUNT, venue=watch.venue, why=_why(watch.why), urgent=bool(watch.why)
         ))
         self._put(replace(watch, asked=ask.ask, due_at=at + UNANSWERED))
         return ask

@@ -67,6 +67,8 @@ class AskVenue:
     since: int = 0
     """For trades and income: from this instant on (ns)."""
     why: str = ""
+    urgent: bool = False
+    """Somebody waits for it: it goes before other questions, and may use of the rate limits what entries may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

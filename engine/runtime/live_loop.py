@@ -24,6 +24,7 @@ from engine.runtime.taking import Deciding, Taker
 
 BURST = 256
 """Events between two looks at the outside world."""
+LONGEST_BURST = 2 * MS
 LONGEST_WAIT = 100 * MS
 """The outside world is looked at this often even if nothing comes: the HALT file, signals."""
 
@@ -76,7 +77,14 @@ class LiveLoop(Taker):
 
     def _burst(self) -> bool:
         """Take a burst of events; False when nothing is left to take."""
-        return all(self.take_next() for _ in range(BURST))
+        ends = self._parts.clock.monotonic() + LONGEST_BURST
+        for _ in range(BURST):
+            if not self.take_next():
+                return False
+            if self._parts.clock.monotonic() >= ends:
+                # Orders on the wire and whoever wants to halt must not wait for the rest of the market.
+                break
+        return True
 
     def take_next(self) -> bool:
         """Take the one thing that comes next; False when there is nothing yet."""

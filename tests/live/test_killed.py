@@ -23,9 +23,10 @@ ON_WIRE = "on_wire"
 """The venue has taken the order and its reply is on its way."""
 CASES = [
     *((boundary, "ENTRY") for boundary in (*BOUNDARIES, ON_WIRE)),
-    *((boundary, "STOP") for boundary in ("before_commit", "after_commit", "at_gate", "before_told", ON_WIRE)),
-    *((boundary, "FLATTEN") for boundary in ("before_commit", "at_gate", "before_fill", ON_WIRE)),
+    *((boundary, "STOP") for boundary in ("after_commit", "before_told", ON_WIRE)),
+    *((boundary, "FLATTEN") for boundary in ("after_commit", ON_WIRE, "after_fill")),
 ]
+"""Every boundary there is, for all kinds of orders, is gone through in virtual time: `tests/simulation`."""
 GRACE_S = 15.0
 """For a machine that starts an interpreter and ccxt beside other tests; the engine's own grace is 3 s."""
 

@@ -41,7 +41,7 @@ FLAGS = {
     # A minute of a healthy peg before the first entry is right for money and long for a test.
     "DEPEG_GUARD_ENABLED": "false",
     "EVENT_BREAKOUT_HALF_SIZE_MINUTES": "0", "EVENT_BREAKOUT_TRAIL_START_PCT": "1", "EVENT_BREAKOUT_TRAIL_PCT": "1",
-    "STOP_VALIDATOR_GRACE_SEC": "3", "STOP_VALIDATOR_INTERVAL_SEC": "6",
+    "STOP_VALIDATOR_GRACE_SEC": "3",
 }
 Price = Callable[[float], float]
 

@@ -20,7 +20,7 @@ from engine.model.time import MINUTE, SECOND
 from engine.model.view import View
 from engine.strategies.event_breakout import announced, entering, harvesting, leaving, protecting
 from engine.strategies.event_breakout.plan import STRATEGY, Moment, Plan, Wish
-from engine.strategies.event_breakout.settings import settings_of
+from engine.strategies.event_breakout.settings import Settings, settings_of
 
 REMEMBERED = 256
 """Announcements whose second delivery is recognised."""
@@ -101,8 +101,9 @@ class EventBreakout:
         if self._due is None or at < self._due:
             return []
         wishes: list[Wish] = []
+        settings = settings_of(view.flags)
         for plan in tuple(self._plans.values()):
-            due = _next_instant(plan, view.flags)
+            due = _next_instant(plan, settings)
             if due is not None and due <= at:
                 wishes += self._manage(plan, at, view, orders)
         self._reckon(view.flags)
@@ -144,7 +145,11 @@ class EventBreakout:
         return wishes
 
     def _reckon(self, flags: Mapping[str, FlagValue]) -> None:
-        instants = (_next_instant(plan, flags) for plan in self._plans.values())
+        if not self._plans:
+            self._due = None
+            return
+        settings = settings_of(flags)
+        instants = (_next_instant(plan, settings) for plan in self._plans.values())
         self._due = min((instant for instant in instants if instant is not None), default=None)
 
     def dump(self) -> Data:
@@ -198,9 +203,8 @@ def _rises(plan: Plan, flags: Mapping[str, FlagValue]) -> bool:
     return plan.peak * trail >= float(plan.best_stop) * step * (1.0 - 1e-9)
 
 
-def _next_instant(plan: Plan, flags: Mapping[str, FlagValue]) -> int | None:
+def _next_instant(plan: Plan, settings: Settings) -> int | None:
     """Return the next instant at which `plan` must be looked at, whatever the market does."""
-    settings = settings_of(flags)
     instants = [*plan.retry.values(), plan.announced_at + settings.window]
     if plan.entered_at:
         instants.append(plan.entered_at + settings.time_stop)
