@@ -121,7 +121,10 @@ def test_the_shipped_flags_are_good_and_enough() -> None:
     assert {name: read.specs[name].default for name in wanted} == wanted
     assert read.values == {}
     neither = {name for name, spec in read.specs.items() if not spec.tightens}
-    assert neither == {"ACCOUNT_EQUITY_USD", "DAILY_RESET_TZ", "DAILY_RESET_HOUR"}
+    assert neither == {
+        "ACCOUNT_EQUITY_USD", "DAILY_RESET_TZ", "DAILY_RESET_HOUR", "STOP_VALIDATOR_CONFIRMATIONS",
+        "STOP_VALIDATOR_REPAIR_TP",
+    }
 
 
 def test_a_flag_that_the_engine_needs_must_be_there() -> None:
