@@ -33,7 +33,7 @@ def test_reloads_all_along_a_run_leave_its_orders_latches_and_timers(tmp_path: P
 
     path = root / "rules" / "guards" / "depeg.yaml"
     text, size, turn = path.read_text(), OLD, 0
-    with running(root, "--speed", "1000", tape=tape) as run:
+    with running(root, "--speed", "500", tape=tape) as run:
         while run.child.poll() is None:
             turn += 1
             if turn % 2:
