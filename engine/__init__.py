@@ -5,7 +5,7 @@ The way of one event, and the room it passes; a room imports only rooms below it
     cli         what a person types and reads; decides nothing
     runtime     the shell: configuration, wiring, the loop, recovery, reload, the control socket; all that awaits
     workbench   offline tools over rules: tests, mutants, replay and diff over history, why-not, the reference
-    adapters    promises kept: tapes and live feeds, the paper venue, a real one through ccxt, one on loopback, the journal
+    adapters    promises kept: tapes and live feeds, venues on paper, on loopback and real through ccxt, the journal
     exchange    a simulated exchange: book, matching, queues, filters, conditional orders, what goes wrong
     ports       promises: what the core may ask of the world
     core        the reducer: step(state, event) -> effects; no clock, no I/O, no randomness
