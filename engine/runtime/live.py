@@ -74,6 +74,18 @@ def _checked(options: RunOptions, live: LiveSettings) -> None:
         raise RunError("a candidate in shadow runs on tapes", "leave --shadow out")
 
 
+def check_same_money(run: Recovered, mode: RunMode) -> None:
+    """Raise RunError where a run that was on paper would go on with money, or the other way round."""
+    if not run.seq:
+        return
+    was_paper, is_paper = run.state.mode is RunMode.DRY_RUN, mode is RunMode.DRY_RUN
+    if was_paper is not is_paper:
+        raise RunError(
+            f"the state directory holds a run in mode {run.state.mode.value}, and this one is {mode.value}",
+            "give each its own --state DIR: what is held on paper is not held at the venue",
+        )
+
+
 Parts = tuple[Beginning, Recovered, LiveSettings]
 Kept = tuple[Journal, Clock]
 
@@ -83,6 +95,7 @@ def _set_up(
 ) -> tuple[LiveSetting, RunInfo]:
     (begun, run, live), (journal, clock) = parts, kept
     mode, why = effective_mode(options.mode, run.state.flags.values)
+    check_same_money(run, mode)
     if mode is not RunMode.DRY_RUN:
         # Real orders go to the real venue: nothing on paper is a part of this run.
         run.paper = None

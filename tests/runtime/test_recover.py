@@ -19,6 +19,8 @@ from engine.model.orders import Intent, OrderKind, OrderState, Side
 from engine.ports.feed import TapeEvent
 from engine.ports.journal import JournalError
 from engine.runtime.gate import PolicyGate
+from engine.runtime.live import check_same_money
+from engine.runtime.options import RunError
 from engine.runtime.perform import Performer
 from engine.runtime.recover import Recovered, begin_or_recover, live_checkpoint, recover, start_of
 from engine.runtime.taking import Deciding, Taker
@@ -173,3 +175,18 @@ def test_a_directory_of_a_tape_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="never stood still"):
         begin_or_recover(again, config(), HEADER.producers, 0)
     again.close()
+
+
+def test_a_run_on_paper_does_not_go_on_with_money(tmp_path: Path) -> None:
+    journal, player = begun(tmp_path)
+    journal.close()
+    again = SqliteJournal.open(tmp_path / "journal.sqlite")
+    run = begin_or_recover(again, config(), HEADER.producers, HEADER.first_at)
+    check_same_money(run, RunMode.DRY_RUN)
+    with pytest.raises(RunError, match="holds a run in mode dry-run"):
+        check_same_money(run, RunMode.LIMITED_LIVE)
+    again.close()
+    fresh = SqliteJournal.open(tmp_path / "fresh.sqlite")
+    check_same_money(begin_or_recover(fresh, config(), HEADER.producers, 5), RunMode.LIMITED_LIVE)
+    fresh.close()
+    assert player.run.seq == 0
