@@ -69,6 +69,7 @@ def load_state(state: State, data: Data) -> None:
     state.router.load(data["router"])
     state.held = (*state.execution.holds(), *state.stops.holds())
     state.watch_denials()
+    state.stirred = True
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
     state.book_version = state.book.version

@@ -25,6 +25,7 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
     sent is exposure for the one behind it.
     """
     for wish in wishes:
+        state.stirred = True
         if isinstance(wish, Proposal):
             _review_one(state, at, _routed(state, at, wish), out)
         elif isinstance(wish, Cancellation):
@@ -120,10 +121,12 @@ def converge(state: State, at: int, out: list[Effect]) -> None:
     """Open the targets of new episodes and move the positions toward all open ones."""
     for episode in state.book.take_episodes():
         if episode.action is not None:
+            state.stirred = True
             opened = state.execution.open_targets(at, episode, state.flags.values)
             state.tally.notifications += sum(isinstance(effect, Notify) for effect in opened)
             out.extend(opened)
     if state.execution.has_targets():
+        state.stirred = True
         dispatch(state, at, state.execution.converge(at, state.look), out)
 
 

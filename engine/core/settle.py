@@ -101,6 +101,7 @@ def rejoin(state: State, at: int, out: list[Effect]) -> None:
         )
     )
     cancels = state.execution.on_policy(at, state.look)
+    state.stirred = True
     out.extend(cancels)
 
 

@@ -139,6 +139,10 @@ class State:
     at: int = 0
     seq: int = 0
     wake_at: int | None = None
+    stirred: bool = True
+    """Whether execution, stops or the router may have come to want another instant since `work_due` was worked out."""
+    work_due: int | None = None
+    """When one of them next wants to be looked at (ns). No part of what is kept: it is worked out from what is."""
     level_changed_at: int = 0
     tally: Tally = field(default_factory=Tally)
 

@@ -71,6 +71,7 @@ def step(state: State, item: Input) -> Step:
         _take(state, item, out)
     else:
         command(state, item, out)
+        state.stirred = True
         settle(state, item.at, (), out)
         converge(state, item.at, out)
     state.wake_at = _next_due(state)
@@ -98,6 +99,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
         state.stops.on_instrument(event.instrument)
+        state.stirred = True
         derived += state.execution.on_event(item, state.look)
     if state.guardian.interested(event):
         derived += state.guardian.on_event(item, state.look)
@@ -105,6 +107,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         derived += state.stops.on_event(item, state.look, state.execution)
     routing = is_order or state.router.interested(event)
     if routing:
+        state.stirred = True
         derived += state.router.on_event(item, state.look, state.execution)
     settle(state, at, derived, out)
     if is_order:
@@ -134,12 +137,20 @@ def _next_due(state: State) -> int | None:
     for due in (
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.execution.next_due(), state.breakout.next_due(), state.denials_end_at,
-        state.stops.next_due(), state.router.next_due(),
+        state.guardian.next_due(), state.breakout.next_due(), state.denials_end_at, _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
     return soonest
+
+
+def _work_due(state: State) -> int | None:
+    """Return when orders and stops are next to be looked at: asked of those who work them only after they stirred."""
+    if state.stirred:
+        state.stirred = False
+        dues = (state.execution.next_due(), state.stops.next_due(), state.router.next_due())
+        state.work_due = min((due for due in dues if due is not None), default=None)
+    return state.work_due
 
 
 def _fire_until(state: State, at: int, out: list[Effect]) -> None:
@@ -173,17 +184,29 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     state.book.fire(at)
     if state.candidate is not None:
         state.candidate.book.fire(at)
+    due = _work_due(state)
+    working = due is not None and due <= at
     derived = list(state.guardian.on_timer(at, state.look))
-    derived += state.execution.on_timer(at, state.look)
-    derived += state.stops.on_timer(at, state.look, state.execution)
-    derived += state.router.on_timer(at)
+    if working:
+        derived += state.execution.on_timer(at, state.look)
+        derived += state.stops.on_timer(at, state.look, state.execution)
+        derived += state.router.on_timer(at)
     settle(state, at, derived, out)
-    rehold(state, at, out)
+    if working:
+        rehold(state, at, out)
     dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
+    if working:
+        _work(state, at, out)
+    converge(state, at, out)
+
+
+def _work(state: State, at: int, out: list[Effect]) -> None:
+    """Let execution, the stop validator and the router do what is due."""
+    state.stirred = True
     dispatch(state, at, state.execution.due(at, state.look), out)
     dispatch(state, at, state.stops.due(at, state.look, state.execution), out)
     dispatch(state, at, state.router.due(at, state.look, state.execution, granted_at(state, at)), out)
-    converge(state, at, out)
+    state.stirred = True
 
 
 def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
