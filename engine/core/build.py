@@ -38,8 +38,8 @@ def build_state(  # noqa: PLR0913 - all that a core is told from outside
         account=account, floor=floor, ruling=ruling, producers=spoken, snapshot=known,
         reducers=Reducers(known, ReducerSettings.from_flags(flags.values)),
         book=RuleBook(ruling.rules, ruling.catalogue, known, flags.values, unwired=unwired, at=at),
-        flags=flags, guardian=Guardian(), execution=Execution(terms), breakout=EventBreakout(), stops=StopValidator(),
-        router=Router(terms), look=look, at=at, fresh=fresh,
+        flags=flags, guardian=Guardian(), execution=Execution(terms), strategies=(EventBreakout(),),
+        stops=StopValidator(), router=Router(terms), look=look, at=at, fresh=fresh,
     )
     look.of(state)
     look.at = at

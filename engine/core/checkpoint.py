@@ -14,7 +14,7 @@ from engine.ruleset.evaluate import RuleBook
 from engine.signals.catalogue import unwired_signals
 from engine.signals.reduce import Reducers, ReducerSettings
 
-VERSION = 4
+VERSION = 5
 
 
 def dump_state(state: State) -> Data:
@@ -33,7 +33,8 @@ def dump_state(state: State) -> Data:
         "tally": state.tally.dump(),
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
-        "breakout": state.breakout.dump(), "stops": state.stops.dump(), "router": state.router.dump(),
+        "strategies": {strategy.name: strategy.dump() for strategy in state.strategies},
+        "stops": state.stops.dump(), "router": state.router.dump(),
     }
 
 
@@ -64,7 +65,9 @@ def load_state(state: State, data: Data) -> None:
     _load_known(state, data)
     state.guardian.load(data["guardian"])
     state.execution.load(data["execution"])
-    state.breakout.load(data["breakout"])
+    for strategy in state.strategies:
+        if strategy.name in data["strategies"]:
+            strategy.load(data["strategies"][strategy.name])
     state.stops.load(data["stops"])
     state.router.load(data["router"])
     state.held = (*state.execution.holds(), *state.stops.holds())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.model.fills import Position
@@ -10,6 +11,7 @@ from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
 from engine.model.market import Levels, Quote
 from engine.model.restraints import Level
+from engine.model.sizing import Sized
 
 if TYPE_CHECKING:
     from engine.core.state import State
@@ -63,3 +65,7 @@ class Look:
         for item in state.book.unmet(account=self.account, venue=venue, symbol=symbol, intent=intent):
             level = max(level, item.restraint.level)
         return level
+
+    def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
+        """Return what an entry of the usual size is to be worth."""
+        return Sized(notional=usual)

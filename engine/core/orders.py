@@ -12,6 +12,7 @@ from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOr
 from engine.model.history import MarkKind
 from engine.model.orders import Cancellation, Closing, Proposal
 from engine.model.restraints import InForce
+from engine.model.samples import Derived
 from engine.model.wishes import Wish
 from engine.policy.join import OrderKey, Policy
 from engine.policy.review import Approved, Circumstances, Refused, Verdict, review
@@ -33,6 +34,8 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
             out.extend(state.execution.plan(at, (), (wish,), state.policy.version))
         elif isinstance(wish, Closing):
             out.extend(state.execution.close(at, wish))
+        elif isinstance(wish, Derived):
+            state.snapshot.put_named(wish.name, wish.labels, wish.value, wish.event_at, at)
         elif isinstance(wish, AskVenue):
             out.append(state.execution.number(wish))
         else:
@@ -74,7 +77,9 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
     if verdict.proposal.continues is not None:
         # The wish itself was let through: its proposer learns from the orders how far it has come.
         return
-    state.breakout.on_refused(at, verdict.proposal, verdict.reason)
+    for strategy in state.strategies:
+        if strategy.name == verdict.proposal.proposer:
+            strategy.on_refused(at, verdict.proposal, verdict.reason)
     state.execution.on_refused(at, verdict.proposal, verdict.reason)
     state.stops.on_refused(at, verdict.proposal, verdict.reason)
 

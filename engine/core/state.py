@@ -18,6 +18,7 @@ from engine.model.codec import Data
 from engine.model.events import RunMode
 from engine.model.flagbook import FlagBook
 from engine.model.restraints import EVERYTHING, NONE, InForce, Level, Restraint
+from engine.model.strategy import Strategy
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
 from engine.risk.guardian import Guardian
@@ -27,7 +28,6 @@ from engine.ruleset.ruling import Ruling
 from engine.signals.catalogue import Catalogue
 from engine.signals.reduce import Reducers
 from engine.signals.snapshot import Snapshot
-from engine.strategies.event_breakout import EventBreakout
 
 WARM_UP = 5 * MINUTE
 """Start-up doubt is not counted as restriction for longer than this."""
@@ -111,7 +111,8 @@ class State:
     flags: FlagBook
     guardian: Guardian
     execution: Execution
-    breakout: EventBreakout
+    strategies: tuple[Strategy, ...]
+    """In the order in which they are asked."""
     stops: StopValidator
     router: Router
     look: Look

@@ -115,12 +115,20 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     if routing:
         # Before the strategies: what becomes of an order that is worked is part of how far their wish has come.
         dispatch(state, at, state.router.after_event(at, state.look, state.execution, granted_at(state, at)), out)
-    if is_order or state.breakout.interested(event):
-        dispatch(state, at, state.breakout.on_event(item, state.look, state.execution), out)
+    for strategy in state.strategies:
+        if is_order or strategy.interested(event):
+            dispatch(state, at, strategy.on_event(item, state.look, state.execution), out)
     if is_order:
         dispatch(state, at, state.execution.after_event(at, state.look), out)
         dispatch(state, at, state.stops.after_event(at, state.look, state.execution), out)
+    _hear(state, at, out)
     converge(state, at, out)
+
+
+def _hear(state: State, at: int, out: list[Effect]) -> None:
+    """Let the rules hear what was told with wishes and refusals."""
+    if not state.snapshot.settled():
+        settle(state, at, (), out)
 
 
 def _count_fill(state: State, event: OrderFilled) -> None:
@@ -137,8 +145,12 @@ def _next_due(state: State) -> int | None:
     for due in (
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.breakout.next_due(), state.denials_end_at, _work_due(state),
+        state.guardian.next_due(), state.denials_end_at, _work_due(state),
     ):
+        if due is not None and (soonest is None or due < soonest):
+            soonest = due
+    for strategy in state.strategies:
+        due = strategy.next_due()
         if due is not None and (soonest is None or due < soonest):
             soonest = due
     return soonest
@@ -194,9 +206,11 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     settle(state, at, derived, out)
     if working:
         rehold(state, at, out)
-    dispatch(state, at, state.breakout.on_timer(at, state.look, state.execution), out)
+    for strategy in state.strategies:
+        dispatch(state, at, strategy.on_timer(at, state.look, state.execution), out)
     if working:
         _work(state, at, out)
+    _hear(state, at, out)
     converge(state, at, out)
 
 

@@ -222,4 +222,4 @@ def _checked_default(spec: FlagSpec) -> FlagValue:
 
 def _deciding(spec: FlagSpec) -> Data:
     """Return what of `spec` can change a decision: not its place, not its prose."""
-    return {key: item for key, item in to_data(spec).items() if key not in ("line", "summary")}
+    return {key: item for key, item in to_data(spec).items() if key not in ("line", "summary", "group")}

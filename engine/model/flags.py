@@ -44,6 +44,10 @@ class FlagSpec:
     tightens: str = ""
     """Which way protects more: `up`, `down`, `on`, `off`, or empty where neither does."""
     line: int = 0
+    group: str = ""
+    """Under which heading it is listed."""
+    planned: str = ""
+    """`warns` or `refuses` where the part that would read it does not exist yet; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,8 +46,8 @@ class Unit(StrEnum):
     NONE = "none"
 
 
-LABELS = ("account", "venue", "symbol", "intent", "liquidity")
-"""Every label a signal may carry, in the order they are written."""
+LABELS = ("account", "venue", "symbol", "intent", "liquidity", "strategy", "mode", "reason", "stream")
+"""Every label a signal may carry, in the order they are written. The first four are an order's: they make a scope."""
 
 LARGEST = 1e15
 """No sample may be larger than this in magnitude: the default range of a signal."""

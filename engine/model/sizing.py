@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.model.instruments import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """What an entry may be worth (quote currency), and why it is not the usual size: empty where it is."""
+
+    notional: Decimal
+    why: str = ""
 
 
 def quantity_for(notional: Decimal, price: Decimal, instrument: Instrument) -> Decimal:

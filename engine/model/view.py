@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Protocol
 
 from engine.model.fills import Position
@@ -10,6 +11,7 @@ from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
 from engine.model.market import Quote
 from engine.model.restraints import Level
+from engine.model.sizing import Sized
 
 
 class View(Protocol):
@@ -36,3 +38,10 @@ class View(Protocol):
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         """Return the level that policy has in force for such an order."""
+
+
+class StrategyView(View, Protocol):
+    """What strategies see beside that: how large an entry may be."""
+
+    def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
+        """Return what an entry of the usual size `usual` (quote currency) is to be worth: risk parity, its caps."""

@@ -12,8 +12,9 @@ from engine.model.effects import (
     PositionAdopted,
 )
 from engine.model.orders import Cancellation, Closing, Proposal
+from engine.model.samples import Derived
 
 Told = PlanMade | AskVenue | Notify | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed
 """Effects that need nobody's approval: they move no order. An `AskVenue` numbered 0 is numbered on its way."""
-Wish = Proposal | Cancellation | Closing | Told
-"""A proposal is reviewed; a cancellation and a closing are planned; what is told is told."""
+Wish = Proposal | Cancellation | Closing | Told | Derived
+"""A proposal is reviewed; a cancellation and a closing are planned; what is told is told; a sample becomes a signal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.model.samples import LARGEST, SignalKind, SignalSpec, Unit
+from engine.model.samples import LABELS, LARGEST, SignalKind, SignalSpec, Unit
 from engine.model.time import parse_duration
 from engine.ruleset.allowlist import RESERVED
 from engine.ruleset.calls import FUNCTIONS
@@ -18,7 +18,7 @@ from engine.signals.catalogue import Catalogue, problems
 
 SCHEMA = "signals.schema.json"
 _FIXES = {
-    "labels": "write each of account, venue, symbol, intent and liquidity once at most, and none with `scope: order`",
+    "labels": f"write each of {', '.join(LABELS)} once at most, and none with `scope: order`",
     "values": "list each word once, and only with `unit: enum`",
     "unit": "write `values: [...]`, or another unit",
     "range": "write `range: {low: 0, high: 100}`, or only the end that is needed",

@@ -109,6 +109,7 @@ def _spec(item: Node, name: str, found: list[Finding]) -> FlagSpec:
         low=None if low is None else float(low), high=None if high is None else float(high),
         whole=bool(bounds.get("whole", False)), words=tuple(data.get("words", ())),
         tightens=data.get("tightens", ""), line=item.line,
+        group=data.get("group", ""), planned=data.get("planned", ""),
     )
 
 

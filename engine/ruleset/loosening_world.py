@@ -167,7 +167,9 @@ def _about(spec: SignalSpec) -> str:
 _OTHER = ("kind", "unit", "labels", "values", "resolution", "producer", "order_scope", "derived_from_policy")
 SHOWN = (*_OTHER, "max_age", "period", "low", "high", "decimate")
 DECIDE_NOTHING = ("name", "summary", "line")
-FLAG_KEYS = ("name", "kind", "default", "unit", "summary", "low", "high", "whole", "words", "tightens", "line")
+FLAG_KEYS = (
+    "name", "kind", "default", "unit", "summary", "low", "high", "whole", "words", "tightens", "line", "group", "planned",
+)
 
 
 def _unheard_of(old: object, new: object, known: Iterable[str]) -> Iterator[Judged]:

@@ -31,6 +31,7 @@ from engine.model.market import Announcement, DepthSnapshot, Levels, MarketEvent
 from engine.model.orders import Cancellation, Closing, OrderKind, Proposal
 from engine.model.restraints import EVERYTHING, InForce, Level, Restraint
 from engine.model.samples import Derived
+from engine.model.sizing import Sized
 from engine.model.time import MS, SECOND, parse_instant
 from engine.model.truth import Truth
 from engine.model.wishes import Wish
@@ -46,7 +47,7 @@ XYZ = Instrument(
     step=Decimal("0.1"), min_quantity=Decimal("0.1"), max_quantity=Decimal(100_000), min_notional=Decimal(5),
 )
 FLAGS: dict[str, FlagValue] = {
-    "EVENT_BREAKOUT_ENABLED": True, "EVENT_BREAKOUT_NOTIONAL_USD": 2000.0, "EVENT_BREAKOUT_HALF_SIZE_MINUTES": 5.0,
+    "EVENT_BREAKOUT_ENABLED": True, "EVENT_BREAKOUT_SIZE_USD": 2000.0, "EVENT_BREAKOUT_HALF_SIZE_MINUTES": 5.0,
     "EVENT_BREAKOUT_WINDOW_MINUTES": 20.0, "EVENT_BREAKOUT_TRIGGER_BPS": 100.0, "EVENT_BREAKOUT_SL_PCT": 3.0,
     "EVENT_BREAKOUT_TRAIL_PCT": 2.0, "EVENT_BREAKOUT_TRAIL_START_PCT": 2.0, "EVENT_BREAKOUT_TRAIL_STEP_PCT": 0.5,
     "EVENT_BREAKOUT_TIME_STOP_MINUTES": 45.0, "EVENT_BREAKOUT_TP1_PCT": 3.0, "EVENT_BREAKOUT_TP2_PCT": 5.0,
@@ -101,6 +102,9 @@ class World:
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         return self.policy.restraint((self.account, venue, symbol, intent)).level
+
+    def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
+        return Sized(notional=usual)
 
     # What happens.
 
@@ -200,6 +204,8 @@ class World:
                 self.effects += self.execution.close(self.at, wish)
             elif isinstance(wish, AskVenue):
                 self._perform([self.execution.number(wish)])
+            elif isinstance(wish, Derived):
+                self.derived.append(wish)
             else:
                 self.effects.append(wish)
 

@@ -6,7 +6,7 @@ from engine.model.codec import decimal_text, plain
 from engine.model.effects import PlanMade
 from engine.model.market import Announcement
 from engine.model.time import MINUTE, format_duration, format_instant
-from engine.model.view import View
+from engine.model.view import StrategyView
 from engine.strategies.event_breakout.plan import STRATEGY, Plan, mid_of
 from engine.strategies.event_breakout.settings import settings_of
 
@@ -14,7 +14,7 @@ OLDEST_REFERENCE = 2 * MINUTE
 """A price older than this is no measure of what the announcement did."""
 
 
-def plan_for(at: int, event: Announcement, symbol: str, venue: str | None, view: View) -> Plan | PlanMade:
+def plan_for(at: int, event: Announcement, symbol: str, venue: str | None, view: StrategyView) -> Plan | PlanMade:
     """Return the plan for a listing of `symbol` (without its number), or why there is none."""
     settings = settings_of(view.flags)
     age = at - event.venue_at
@@ -40,7 +40,7 @@ def plan_for(at: int, event: Announcement, symbol: str, venue: str | None, view:
     )
 
 
-def planned(at: int, plan: Plan, view: View) -> PlanMade:
+def planned(at: int, plan: Plan, view: StrategyView) -> PlanMade:
     """Return the first line of the plan's story."""
     settings = settings_of(view.flags)
     trigger = float(plan.reference) * (1.0 + settings.trigger_bps / 10_000.0)

@@ -13,7 +13,7 @@ from engine.model.instruments import Instrument
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.market import Quote
 from engine.model.orders import ENTRY_INTENTS, Cancellation, Intent, OrderKind, OrderState, Proposal, Side
-from engine.model.view import View
+from engine.model.view import StrategyView
 from engine.strategies.event_breakout.settings import Settings
 
 STRATEGY = "event_breakout"
@@ -92,7 +92,7 @@ class Moment:
     """Everything about one plan at one instant. `held` is the signed position in base."""
 
     at: int
-    view: View
+    view: StrategyView
     orders: OrdersView
     settings: Settings
     quote: Quote | None

@@ -44,7 +44,7 @@ def settings_of(flags: Mapping[str, FlagValue]) -> Settings:
         half_size=_minutes(flags["EVENT_BREAKOUT_HALF_SIZE_MINUTES"]),
         time_stop=_minutes(flags["EVENT_BREAKOUT_TIME_STOP_MINUTES"]),
         trigger_bps=float(flags["EVENT_BREAKOUT_TRIGGER_BPS"]),
-        notional=_decimal(flags["EVENT_BREAKOUT_NOTIONAL_USD"]),
+        notional=_decimal(flags["EVENT_BREAKOUT_SIZE_USD"]),
         stop_pct=_decimal(flags["EVENT_BREAKOUT_SL_PCT"]),
         trail_pct=_decimal(flags["EVENT_BREAKOUT_TRAIL_PCT"]),
         trail_start_pct=_decimal(flags["EVENT_BREAKOUT_TRAIL_START_PCT"]),

@@ -17,7 +17,7 @@ from engine.model.ledger import OrdersView
 from engine.model.market import Announcement, Quote
 from engine.model.orders import Intent, Proposal
 from engine.model.time import MINUTE, SECOND
-from engine.model.view import View
+from engine.model.view import StrategyView
 from engine.strategies.event_breakout import announced, entering, harvesting, leaving, protecting
 from engine.strategies.event_breakout.plan import STRATEGY, Moment, Plan, Wish
 from engine.strategies.event_breakout.settings import Settings, settings_of
@@ -38,13 +38,18 @@ class EventBreakout:
         self._numbered = 0
         self._due: int | None = None
 
+    @property
+    def name(self) -> str:
+        """The proposer of its orders."""
+        return STRATEGY
+
     def interested(self, event: Event) -> bool:
         """Whether `event`, which is no order event, may change something; cheap: asked at every event."""
         if type(event) is Quote:
             return event.symbol in self._plans
         return type(event) is Announcement or type(event) is InstrumentDefined
 
-    def on_event(self, item: Input, view: View, orders: OrdersView) -> list[Wish]:
+    def on_event(self, item: Input, view: StrategyView, orders: OrdersView) -> list[Wish]:
         """Return the wishes that `item` leads to, in the order they should be done."""
         event = item.event
         if type(event) is Quote:
@@ -72,7 +77,7 @@ class EventBreakout:
         record = orders.order(getattr(event, "client_id", ""))
         return None if record is None else self._plans.get(record.symbol)
 
-    def _on_announcement(self, at: int, event: Announcement, view: View) -> list[Wish]:
+    def _on_announcement(self, at: int, event: Announcement, view: StrategyView) -> list[Wish]:
         heard = f"{event.source}/{event.announcement_id}"
         if event.kind != "listing" or heard in self._heard:
             return []
@@ -96,7 +101,7 @@ class EventBreakout:
         self._reckon(view.flags)
         return wishes
 
-    def on_timer(self, at: int, view: View, orders: OrdersView) -> list[Wish]:
+    def on_timer(self, at: int, view: StrategyView, orders: OrdersView) -> list[Wish]:
         """Look at every plan that has something due by `at`."""
         if self._due is None or at < self._due:
             return []
@@ -129,7 +134,7 @@ class EventBreakout:
         """Return when a plan wants to be looked at though nothing happened (ns), or None."""
         return self._due
 
-    def _manage(self, plan: Plan, at: int, view: View, orders: OrdersView) -> list[Wish]:
+    def _manage(self, plan: Plan, at: int, view: StrategyView, orders: OrdersView) -> list[Wish]:
         position = view.position(plan.venue, plan.symbol)
         now = Moment(
             at=at, view=view, orders=orders, settings=settings_of(view.flags),
