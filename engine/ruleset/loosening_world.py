@@ -168,7 +168,8 @@ _OTHER = ("kind", "unit", "labels", "values", "resolution", "producer", "order_s
 SHOWN = (*_OTHER, "max_age", "period", "low", "high", "decimate")
 DECIDE_NOTHING = ("name", "summary", "line")
 FLAG_KEYS = (
-    "name", "kind", "default", "unit", "summary", "low", "high", "whole", "words", "tightens", "line", "group", "planned",
+    "name", "kind", "default", "unit", "summary", "low", "high", "whole", "words", "tightens", "line", "group",
+    "planned",
 )
 
 
