@@ -1,0 +1,1 @@
+"""Programs that show what the engine does, each with its own words."""

@@ -1,0 +1,1 @@
+"""A listing from recorded bars: `python -m examples.listing_day.story`."""
