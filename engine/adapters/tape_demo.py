@@ -1,8 +1,10 @@
-"""The demo tape: six and a half market hours in which most things that can go wrong do.
+"""The demo tape: eight market hours in which most things that can go wrong do.
 
-Listings in ever thinner books, two that must be skipped, a market-data drop and a depeg
-while a position is open, and the daily boundary. Everything a person may want to tune
-stands in the constants; minutes count from the start.
+Listings in ever thinner books, two that must be skipped, a market-data drop while a
+position is open, a coin that collapses, the daily boundary, a wobble of the peg, funding
+that spikes, a stablecoin that breaks and another one that breaks for good, and a feed that
+dies. Everything a person may want to tune stands in the constants; minutes count from the
+start.
 """
 
 from __future__ import annotations
@@ -12,29 +14,42 @@ from dataclasses import dataclass
 from random import Random
 
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, line, told
-from engine.model.market import Announcement, FeedState, Heartbeat, OraclePrice
-from engine.model.time import MINUTE, MS, SECOND, parse_instant
+from engine.model.market import Announcement, FeedState, FundingRate, Heartbeat, OraclePrice
+from engine.model.time import HOUR, MINUTE, MS, SECOND, parse_instant
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, Chapter, TapeEvent, TapeHeader
 
 VENUE = "paper"
 START = parse_instant("2026-03-02T18:00:00Z")
 """A Monday; midnight UTC, the daily boundary, comes at minute 360."""
-MINUTES = 390
+MINUTES = 480
 SEED = 20260302
 
-ALFA, RUSH, PAIR_B, WIDE, PAIR_C, PAIR_D, DROP_COIN, PEG_COIN = 20.0, 68.0, 90.0, 140.0, 165.0, 215.0, 265.0, 316.0
+ALFA, RUSH, PAIR_B, WIDE, PAIR_C, PAIR_D, DROP_COIN = 20.0, 68.0, 90.0, 140.0, 165.0, 215.0, 265.0
+CRASH, DEAR, PEG_COIN = 318.0, 376.0, 425.0
 """When each listing is announced."""
 DROP_FROM, DROP_S = 272.0, 90
 """The market-data drop: its minute and its seconds, while the position of DROP_COIN is open."""
-ORACLE_EVERY, POLL_EVERY = 60 * SECOND, 30 * SECOND
+SPIKE_FROM, SPIKE_TO = 388.0, 398.0
+"""Minutes in which the next funding of DEAR is told as dear."""
+DEAD_FROM = 465.0
+"""From here on the market says nothing any more."""
+ORACLE_EVERY, POLL_EVERY, FUNDING_EVERY = 60 * SECOND, 30 * SECOND, 60 * SECOND
 
-PEG = (
-    (0, 1.0), (321, 0.9997), (322, 0.9962), (323, 0.9935), (324, 0.9890), (325, 0.9850), (326, 0.9810), (327, 0.9770),
-    (330, 0.9700), (333, 0.9740), (336, 0.9830), (338, 0.9900), (340, 0.9955), (341, 0.9968), (342, 0.9982),
-    (345, 0.9996),
+Peg = tuple[tuple[float, float], ...]
+"""(minute, USD per coin)."""
+
+PEG: Peg = (
+    (0, 1.0), (362, 0.9998), (363, 0.9962), (367, 0.9962), (368, 0.9997), (430, 0.9997), (431, 0.9962), (432, 0.9935),
+    (433, 0.9890), (434, 0.9850), (435, 0.9810), (436, 0.9770), (439, 0.9700), (442, 0.9740), (445, 0.9830),
+    (447, 0.9900), (449, 0.9955), (450, 0.9968), (451, 0.9982), (454, 0.9996),
 )
-"""(minute, USD per USDT): under 0.995 from minute 323, low 0.97, inside half the threshold again from 342."""
+"""USDT: a wobble of 0.4 % from minute 363; under 0.995 from minute 432, low 0.97, healed from 451."""
+PEG_USDC: Peg = ((0, 1.0), (404, 1.0), (405, 0.9930), (411, 0.9880), (417, 0.9945), (419, 0.9995))
+"""USDC: broken from minute 405 to 417, while USDT holds."""
+FIRM: Peg = ((0, 1.0),)
 PEG_NOISE = 0.0002
+CALM_FUNDING, DEAR_FUNDING = 0.0001, 0.0075
+"""A fraction of the position for eight hours."""
 
 Shape = tuple[tuple[float, float], ...]
 """(minutes after the announcement, bps from the price before it)."""
@@ -58,6 +73,10 @@ SIDEWAYS: Shape = (
 """It rises and then does nothing: the time stop."""
 RUNAWAY: Shape = ((0, 0), (0.0001, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
 """Gone before anybody can be in: late chase."""
+COLLAPSE: Shape = (
+    (0, 0), (0.6, 80), (1.1, 150), (4, 190), (6, 170), (9, 230), (12, 210), (12.001, -5200), (20, -5600), (60, -5500),
+)
+"""A breakout until it turns out to be a fraud: no stop is filled where it stands."""
 CLIMB: Shape = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
 """Fine to trade, but for the spread it is shown with."""
 
@@ -94,7 +113,7 @@ def _listed(symbol: str, tick: tuple[float, int], at: float, shape: Shape, shop:
 COINS = (
     Coin(
         symbol="BTCUSDT", base="BTC", price=64_000.0, decimals=1, step="0.001", noise_bps=1.0, spread_bps=0.2,
-        level_usd=60_000, level_bps=0.5, calm_s=1.0,
+        level_usd=60_000, level_bps=0.5, calm_s=1.8,
         path=((0, 0), (60, 35), (120, -20), (200, 60), (280, 10), (323, 30), (331, -60), (345, 0), (390, 20)),
     ),
     _listed("NOVAUSDT", (2.4, 4), ALFA, RISE_AND_TRAIL, GOOD),
@@ -107,6 +126,8 @@ COINS = (
     _listed("KITEUSDT", (5.66, 4), PAIR_D, RISE_IN_STEPS, THINNEST),
     _listed("MOSSUSDT", (0.417, 6), PAIR_D, SIDEWAYS, THINNEST),
     _listed("DUSKUSDT", (1.02, 5), DROP_COIN, SIDEWAYS, LATE),
+    _listed("VEXAUSDT", (0.88, 5), CRASH, COLLAPSE, LATE),
+    _listed("DEARUSDT", (1.71, 5), DEAR, SIDEWAYS, GOOD),
     _listed("PINEUSDT", (2.05, 5), PEG_COIN, SIDEWAYS, LATE),
 )
 
@@ -118,6 +139,8 @@ NEWS = (
     (PAIR_C, "Paper Exchange Will List Fern (FERN) and Halo (HALO)", ("FERNUSDT", "HALOUSDT")),
     (PAIR_D, "Paper Exchange Will List Kite (KITE) and Moss (MOSS)", ("KITEUSDT", "MOSSUSDT")),
     (DROP_COIN, "Paper Exchange Will List Dusk (DUSK)", ("DUSKUSDT",)),
+    (CRASH, "Paper Exchange Will List Vexa (VEXA)", ("VEXAUSDT",)),
+    (DEAR, "Paper Exchange Will List Dear (DEAR)", ("DEARUSDT",)),
     (PEG_COIN, "Paper Exchange Will List Pine (PINE)", ("PINEUSDT",)),
 )
 """(minute, title, symbols)."""
@@ -127,8 +150,10 @@ CHAPTERS = (
     ("ORBT and LUMN: the books get thinner", PAIR_B), ("GAPZ: a spread nobody should pay", WIDE),
     ("FERN and HALO: slippage adds up", PAIR_C), ("KITE and MOSS: worse still", PAIR_D),
     ("DUSK is listed", DROP_COIN), ("market data stops for 90 s", DROP_FROM),
-    ("market data is back", DROP_FROM + DROP_S / 60), ("PINE is listed", PEG_COIN), ("USDT leaves its peg", 322.0),
-    ("USDT is back; the latch is not", 342.0), ("a new day", 360.0),
+    ("market data is back", DROP_FROM + DROP_S / 60), ("VEXA is listed", CRASH), ("VEXA was a fraud", CRASH + 12.0),
+    ("a new day", 360.0), ("USDT wobbles", 362.0), ("DEAR is listed", DEAR), ("holding DEAR gets dear", SPIKE_FROM),
+    ("USDC breaks", 404.0), ("PINE is listed", PEG_COIN), ("USDT leaves its peg", 431.0),
+    ("USDT is back; the latch is not", 451.0), ("market data stops for good", DEAD_FROM),
 )
 """(name, minute it starts); each ends where the next starts."""
 
@@ -141,11 +166,15 @@ def instant(minute: float) -> int:
 def demo_tape(seed: int = SEED) -> GeneratedTape:
     """Return the demo tape; the same `seed` makes the same events, whatever the machine."""
     drop = (instant(DROP_FROM), instant(DROP_FROM) + DROP_S * SECOND)
-    stage = Stage(venue=VENUE, start=START, end=instant(MINUTES), seed=seed, silences=(drop,))
+    dead = (instant(DEAD_FROM), instant(MINUTES))
+    stage = Stage(venue=VENUE, start=START, end=instant(MINUTES), seed=seed, silences=(drop, dead))
 
     def story() -> Iterator[Timed]:
         coins = [CoinFeed(coin, stage).events() for coin in COINS]
-        others = [_connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE)]
+        others = [
+            _connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE),
+            oracle(stage, PEG_USDC, PEG_NOISE, "USDC"), oracle(stage, FIRM, PEG_NOISE, "FDUSD"), _funding(),
+        ]
         return told([*others, *coins], stage.end)
 
     ends = [start for _, start in CHAPTERS[1:]] + [float(MINUTES)]
@@ -170,6 +199,13 @@ def _connection(drop: tuple[int, int]) -> Iterator[tuple[int, TapeEvent]]:
     yield drop[1], FeedState(VENUE, True, "reconnected", drop[1])
 
 
+def _funding() -> Iterator[tuple[int, TapeEvent]]:
+    """Yield what the venue says that DEAR will pay next, once a minute."""
+    for at in range(instant(DEAR - 5.0) + 3 * SECOND, instant(DEAD_FROM), FUNDING_EVERY):
+        dear = instant(SPIKE_FROM) <= at < instant(SPIKE_TO)
+        yield at, FundingRate(VENUE, "DEARUSDT", DEAR_FUNDING if dear else CALM_FUNDING, 8 * HOUR, at, at)
+
+
 def announcements() -> Iterator[tuple[int, TapeEvent]]:
     """Yield the venue's news; each is read 1.2 s after it was published."""
     for number, (minute, title, symbols) in enumerate(NEWS, start=1):
@@ -183,9 +219,9 @@ def polls(start: int, end: int) -> Iterator[tuple[int, TapeEvent]]:
         yield at, Heartbeat(ANNOUNCEMENTS, at)
 
 
-def oracle(stage: Stage, peg: tuple[tuple[float, float], ...], noise: float) -> Iterator[tuple[int, TapeEvent]]:
-    """Yield one USDT/USD round a minute, 2 s after the full minute, `noise` (USD) around `peg`."""
-    value, draw = line(peg), Random(stage.seed).random
+def oracle(stage: Stage, peg: Peg, noise: float, asset: str = "USDT") -> Iterator[tuple[int, TapeEvent]]:
+    """Yield one round of `asset` a minute, 2 s after the full minute, `noise` (USD) around `peg`."""
+    value, draw = line(peg), Random(f"{stage.seed} {asset}" if asset != "USDT" else stage.seed).random
     for number, at in enumerate(range(stage.start + 2 * SECOND, stage.end, ORACLE_EVERY)):
         price = round(value(float(number)) + noise * (draw() + draw() - 1.0), 6)
-        yield at, OraclePrice("chainlink", "USDT", "USD", price, str(100_000 + number), at - 2 * SECOND, at)
+        yield at, OraclePrice("chainlink", asset, "USD", price, str(100_000 + number), at - 2 * SECOND, at)

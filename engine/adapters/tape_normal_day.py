@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.adapters.tape_demo import RISE_AND_TRAIL, oracle, polls
+from engine.adapters.tape_demo import FIRM, RISE_AND_TRAIL, oracle, polls
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, told
 from engine.model.market import Announcement, FeedState
 from engine.model.time import HOUR, MINUTE, MS, parse_instant
@@ -56,6 +56,7 @@ def normal_day_tape(seed: int = SEED) -> GeneratedTape:
     def story() -> Iterator[Timed]:
         coins = [CoinFeed(coin, stage).events() for coin in COINS]
         others = [_connection(), _news(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE)]
+        others += [oracle(stage, FIRM, PEG_NOISE, asset) for asset in ("USDC", "FDUSD")]
         return told([*others, *coins], stage.end)
 
     listed = START + int(LISTING * MINUTE)

@@ -89,7 +89,8 @@ def test_the_demo_is_as_long_as_it_says(story: Read) -> None:
     assert 100_000 <= len(story) <= 160_000
     header = demo_tape().header
     assert header.first_at == story[0][0]
-    assert header.last_at - SECOND * 10 < story[-1][0] < header.last_at
+    # The market is dead by then; polls and rounds go on.
+    assert header.last_at - 30 * SECOND <= story[-1][0] < header.last_at
 
 
 def test_the_normal_day_is_24_hours_with_a_boundary_inside(day: Read) -> None:
@@ -194,24 +195,37 @@ def test_quotes_come_often_enough_but_for_the_drop(name: str, request: pytest.Fi
 
 def test_rounds_come_every_60_s_and_polls_every_30_s(story: Read, day: Read) -> None:
     for read in (story, day):
-        rounds = [at for at, event in read if isinstance(event, OraclePrice)]
         polls = [at for at, event in read if isinstance(event, Heartbeat)]
-        assert {after - before for before, after in pairwise(rounds)} == {60 * SECOND}
+        for asset in ("USDT", "USDC", "FDUSD"):
+            rounds = [at for at, event in read if isinstance(event, OraclePrice) and event.asset == asset]
+            assert {after - before for before, after in pairwise(rounds)} == {60 * SECOND}
         assert {after - before for before, after in pairwise(polls)} == {30 * SECOND}
 
 
 def test_the_peg_breaks_once_for_long_and_comes_back(story: Read) -> None:
-    rounds = [event for _, event in story if isinstance(event, OraclePrice)]
+    rounds = [event for _, event in story if isinstance(event, OraclePrice) and event.asset == "USDT"]
     broken = [(event.received_at - instant(0)) // MINUTE for event in rounds if event.price < 0.995]
-    calm = [event.price for event in rounds if not instant(321) <= event.received_at < instant(346)]
+    calm = [event.price for event in rounds if not instant(430) <= event.received_at < instant(455)]
 
     assert broken == list(range(broken[0], broken[-1] + 1))
-    assert broken[0] == 323
+    assert broken[0] == 432
     assert len(broken) > 3 + 3
     assert min(event.price for event in rounds) == pytest.approx(0.97, abs=0.0003)
-    assert all(abs(price - 1) < 0.0015 for price in calm)
+    wobble = [price for price in calm if abs(price - 1) > 0.0015]
+    assert 4 <= len(wobble) <= 6 and min(wobble) == pytest.approx(0.9962, abs=0.0003)
     back = next(event for event in rounds if event.received_at > instant(broken[-1] + 1) and event.price > 0.9975)
-    assert back.received_at < instant(345)
+    assert back.received_at < instant(454)
+
+
+def test_usdc_breaks_while_usdt_holds(story: Read) -> None:
+    rounds = [event for _, event in story if isinstance(event, OraclePrice)]
+    broken = {event.received_at // MINUTE for event in rounds if event.asset == "USDC" and event.price < 0.995}
+    assert 10 <= len(broken) <= 14
+    assert all(
+        abs(event.price - 1) < 0.0015 for event in rounds
+        if event.asset != "USDC" and event.received_at // MINUTE in broken
+    )
+    assert all(abs(event.price - 1) < 0.0015 for event in rounds if event.asset == "FDUSD")
 
 
 def test_nothing_is_wrong_on_the_normal_day(day: Read) -> None:
