@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from engine.core.announced import tell_maintenance
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
 from engine.core.reload import refuse, swap
@@ -48,6 +49,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.watch_denials()
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
+    tell_maintenance(state, item.at, active=False)
 
 
 def _halt(state: State, item: Input, out: list[Effect]) -> None:
