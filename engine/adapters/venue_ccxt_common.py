@@ -20,6 +20,7 @@ from engine.adapters.venue_ccxt_hearing import Hearing
 from engine.adapters.venue_ccxt_lanes import TurnMissed
 from engine.adapters.venue_ccxt_orders import NotSendable, lane_of, limit_text, quantity_text
 from engine.adapters.venue_ccxt_rate import Cost, SendLane
+from engine.adapters.venue_ccxt_refusals import Refusals
 from engine.adapters.venue_ccxt_terms import seconds, to_ms
 from engine.adapters.venue_ccxt_wire import Endpoint, Errand, Wire, WireTrouble, Withheld
 from engine.model.answers import AccountReported, OrderAbsent, OrderFound, ProbeAnswered, TradesReported
@@ -29,8 +30,6 @@ from engine.model.events import (
     CancelRejected,
     OrderAccepted,
     OrderCancelled,
-    OrderRejected,
-    OrderUncertain,
     OrderWithheld,
     VenueEvent,
 )
@@ -59,6 +58,7 @@ class CommonDesk:
 
     def __init__(self, wire: Wire, hearing: Hearing, gate: Gate) -> None:
         self._wire, self._hearing, self._gate = wire, hearing, gate
+        self._refusals = Refusals(hearing, wire.clock.now)
         self._venue = wire.terms.venue
         self._names: dict[str, str] = {}
         """Our symbol -> ccxt's."""
@@ -89,7 +89,7 @@ class CommonDesk:
         try:
             params = self._params(order)
         except NotSendable as error:
-            return (self._rejected(order, "", error.what, error.kind),)
+            return (self._refusals.rejected(order, "", error.what, error.kind),)
         lane = lane_of(order)
         patience = terms.entry_patience_s if lane is SendLane.ENTRY else terms.order_patience_s
         errand = Errand(lane=lane, patience=seconds(patience), gate=self._leaving(order))
@@ -99,11 +99,11 @@ class CommonDesk:
         except Withheld as error:
             return (OrderWithheld(client_id=order.client_id, reason=error.reason, venue_at=self._now()),)
         except TurnMissed as error:
-            return (self._rejected(order, "", str(error), Rejection.LIMITED),)
+            return (self._refusals.rejected(order, "", str(error), Rejection.LIMITED),)
         except WireTrouble as error:
-            return (self._troubled(order, error.trouble),)
+            return (self._refusals.troubled(order, error.trouble),)
         if not report.venue_order_id:
-            return (self._uncertain(order.client_id, "the reply has no order id"),)
+            return (self._refusals.uncertain(order.client_id, "the reply has no order id"),)
         self._hearing.saw(report)
         told: tuple[VenueEvent, ...] = (
             OrderAccepted(client_id=order.client_id, venue_order_id=report.venue_order_id, venue_at=self._now()),
@@ -138,20 +138,6 @@ class CommonDesk:
 
         return gate
 
-    def _troubled(self, order: PlaceOrder, trouble: Trouble) -> VenueEvent:
-        verdict = judged(trouble, "place")
-        if verdict.outcome in (Outcome.REFUSED, Outcome.LIMITED, Outcome.CLOCK):
-            code = "" if trouble.code is None else str(trouble.code)
-            return self._rejected(order, code, verdict.text, verdict.rejection)
-        return self._uncertain(order.client_id, verdict.text)
-
-    def _rejected(self, order: PlaceOrder, code: str, reason: str, kind: Rejection) -> OrderRejected:
-        self._hearing.ended(order.client_id)
-        return OrderRejected(client_id=order.client_id, code=code, reason=reason, venue_at=self._now(), kind=kind)
-
-    def _uncertain(self, client_id: str, reason: str) -> OrderUncertain:
-        return OrderUncertain(client_id=client_id, reason=reason, venue_at=self._now())
-
     def _gone(self, client_id: str, report: OrderReport, reason: str) -> OrderCancelled:
         self._hearing.ended(client_id)
         return OrderCancelled(
@@ -173,13 +159,13 @@ class CommonDesk:
         except WireTrouble as error:
             verdict = judged(error.trouble, "cancel")
             if verdict.outcome is Outcome.UNKNOWN and error.trouble.code not in (-2011, -2013):
-                return (self._uncertain(order.client_id, f"the cancel: {verdict.text}"),)
+                return (self._refusals.uncertain(order.client_id, f"the cancel: {verdict.text}"),)
             return (CancelRejected(client_id=order.client_id, reason=verdict.text, venue_at=self._now()),)
         if report.state in _ENDED:
             return (self._gone(order.client_id, report, "requested"),)
         if report.state is OrderState.FILLED:
             return (CancelRejected(client_id=order.client_id, reason="it had filled before", venue_at=self._now()),)
-        return (self._uncertain(order.client_id, f"after the cancel it is still {report.state.value}"),)
+        return (self._refusals.uncertain(order.client_id, f"after the cancel it is still {report.state.value}"),)
 
     async def _report(self, symbol: str, client_id: str) -> OrderReport:
         words = (None, self._names.get(symbol), {"clientOrderId": client_id})

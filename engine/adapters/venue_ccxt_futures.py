@@ -20,6 +20,7 @@ from engine.adapters.venue_ccxt_orders import (
     order_request,
 )
 from engine.adapters.venue_ccxt_rate import SendLane
+from engine.adapters.venue_ccxt_refusals import Refusals
 from engine.adapters.venue_ccxt_terms import seconds
 from engine.adapters.venue_ccxt_told import Told
 from engine.adapters.venue_ccxt_wire import Endpoint, Errand, Wire, WireTrouble, Withheld
@@ -29,8 +30,6 @@ from engine.model.events import (
     CancelRejected,
     OrderAccepted,
     OrderCancelled,
-    OrderRejected,
-    OrderUncertain,
     OrderWithheld,
     VenueEvent,
 )
@@ -47,6 +46,7 @@ class FuturesDesk:
 
     def __init__(self, wire: Wire, hearing: Hearing, told: Told, gate: Gate) -> None:
         self._wire, self._hearing, self._told, self._gate = wire, hearing, told, gate
+        self._refusals = Refusals(hearing, wire.clock.now)
         self.asking = Asking(wire, hearing, self.saw)
 
     def saw(self, report: OrderReport) -> None:
@@ -60,7 +60,7 @@ class FuturesDesk:
         try:
             request = order_request(order, self._hearing.instruments.get(order.symbol), terms.working_type)
         except NotSendable as error:
-            return (self._rejected(order, "", error.what, error.kind),)
+            return (self._refusals.rejected(order, "", error.what, error.kind),)
         lane = lane_of(order)
         patience = terms.entry_patience_s if lane is SendLane.ENTRY else terms.order_patience_s
         errand = Errand(lane=lane, patience=seconds(patience), gate=self._leaving(order))
@@ -69,9 +69,9 @@ class FuturesDesk:
         except Withheld as error:
             return (OrderWithheld(client_id=order.client_id, reason=error.reason, venue_at=self._wire.clock.now()),)
         except TurnMissed as error:
-            return (self._rejected(order, "", str(error), Rejection.LIMITED),)
+            return (self._refusals.rejected(order, "", str(error), Rejection.LIMITED),)
         except WireTrouble as error:
-            return (self._troubled(order, error.trouble),)
+            return (self._refusals.troubled(order, error.trouble),)
         return self._accepted(order, request, reply)
 
     def _leaving(self, order: PlaceOrder) -> Callable[[], str]:
@@ -90,38 +90,21 @@ class FuturesDesk:
         try:
             report = payloads.order_report(reply, venue=venue, conditional=request.conditional)
         except PayloadRefused as error:
-            return (self._uncertain(order.client_id, f"the reply is no order: {error}"),)
+            return (self._refusals.uncertain(order.client_id, f"the reply is no order: {error}"),)
         if report.client_id != order.client_id or report.venue_order_id in ("", "0"):
-            return (self._uncertain(order.client_id, "the reply is about another order"),)
+            return (self._refusals.uncertain(order.client_id, "the reply is about another order"),)
         self.saw(report)
         at = self._wire.clock.now()
         told: tuple[VenueEvent, ...] = (
             OrderAccepted(client_id=order.client_id, venue_order_id=report.venue_order_id, venue_at=at),
         )
         if report.state is OrderState.REJECTED:
-            return (self._rejected(order, "", report.reason or "rejected", Rejection.OTHER),)
+            return (self._refusals.rejected(order, "", report.reason or "rejected", Rejection.OTHER),)
         if report.state in _ENDED:
             reason = "ioc" if order.immediate else "expired"
             told += (OrderCancelled(
                 client_id=order.client_id, remaining=report.remaining or _ZERO, reason=reason, venue_at=at),)
         return told
-
-    def _troubled(self, order: PlaceOrder, trouble: Trouble) -> VenueEvent:
-        verdict = judged(trouble, "place")
-        if verdict.outcome in (Outcome.REFUSED, Outcome.LIMITED, Outcome.CLOCK):
-            code = "" if trouble.code is None else str(trouble.code)
-            return self._rejected(order, code, verdict.text, verdict.rejection)
-        # Also where the venue says that the id is in use: an order with it lives there, and must be looked at.
-        return self._uncertain(order.client_id, verdict.text)
-
-    def _rejected(self, order: PlaceOrder, code: str, reason: str, kind: Rejection) -> OrderRejected:
-        self._hearing.ended(order.client_id)
-        return OrderRejected(
-            client_id=order.client_id, code=code, reason=reason, venue_at=self._wire.clock.now(), kind=kind
-        )
-
-    def _uncertain(self, client_id: str, reason: str) -> OrderUncertain:
-        return OrderUncertain(client_id=client_id, reason=reason, venue_at=self._wire.clock.now())
 
     async def cancelled(self, order: CancelOrder) -> tuple[VenueEvent, ...]:
         """Ask for an order back and return what became of the wish: gone, could not be, or uncertain."""
@@ -134,12 +117,12 @@ class FuturesDesk:
         except WireTrouble as error:
             verdict = judged(error.trouble, "cancel")
             if verdict.outcome is Outcome.UNKNOWN and not _not_there(error.trouble):
-                return (self._uncertain(order.client_id, f"the cancel: {verdict.text}"),)
+                return (self._refusals.uncertain(order.client_id, f"the cancel: {verdict.text}"),)
             return (self._not_cancelled(order, verdict.text),)
         try:
             return (await self._gone(order, reply),)
         except (*FAILURES, TurnMissed) as error:
-            return (self._uncertain(order.client_id, f"the cancel's reply is no answer: {error}"),)
+            return (self._refusals.uncertain(order.client_id, f"the cancel's reply is no answer: {error}"),)
 
     def _not_cancelled(self, order: CancelOrder, reason: str) -> CancelRejected:
         self._hearing.keeps(order.client_id)
@@ -166,11 +149,11 @@ class FuturesDesk:
 
     def _after_cancel(self, order: CancelOrder, report: OrderReport, at: int) -> VenueEvent:
         if report.client_id != order.client_id:
-            return self._uncertain(order.client_id, "the cancel's reply is about another order")
+            return self._refusals.uncertain(order.client_id, "the cancel's reply is about another order")
         if report.state is OrderState.FILLED:
             return self._not_cancelled(order, "it had filled before")
         if report.state not in _ENDED:
-            return self._uncertain(order.client_id, f"after the cancel it is still {report.state.value}")
+            return self._refusals.uncertain(order.client_id, f"after the cancel it is still {report.state.value}")
         self._hearing.ended(order.client_id)
         return OrderCancelled(
             client_id=order.client_id, remaining=report.remaining or _ZERO, reason="requested", venue_at=at)

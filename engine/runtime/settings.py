@@ -12,13 +12,13 @@ from engine.model.flag_values import nearest_flags
 from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.model.restraints import NONE, Level, Restraint
 from engine.model.terms import ExecutionTerms
-from engine.model.time import HOUR, MS, SECOND, format_duration, parse_duration
+from engine.model.time import MS, SECOND, format_duration, parse_duration
 from engine.ruleset.diagnostics import Finding, has_errors
 from engine.ruleset.nodes import Node
 from engine.ruleset.schema import check_schema, shipped_schema
 from engine.ruleset.source import read_yaml
 from engine.runtime.settings_live import LiveSettings, read_execution, read_live
-from engine.runtime.settings_routing import read_routes
+from engine.runtime.settings_routing import read_routes, read_wait
 
 SCHEMA = "engine.schema.json"
 _MIB = 1024 * 1024
@@ -169,7 +169,7 @@ def _reload(node: Node | None, findings: list[Finding]) -> ReloadSettings:
         return defaults
     data = node.plain()
     waits = {
-        word: _wait(node.get(word), getattr(defaults, word), findings)
+        word: read_wait(node.get(word), getattr(defaults, word), findings)
         for word in ("poll", "quiesce", "max_quiesce", "test_budget")
     }
     if waits["quiesce"] > waits["max_quiesce"]:
@@ -182,22 +182,6 @@ def _reload(node: Node | None, findings: list[Finding]) -> ReloadSettings:
         max_blast_radius=float(data.get("max_blast_radius", defaults.max_blast_radius)),
         blast_minimum=int(data.get("blast_minimum", defaults.blast_minimum)), **waits,
     )
-
-
-def _wait(node: Node | None, default: int, findings: list[Finding]) -> int:
-    """Return a duration of the reload section in ns: from 10 ms to an hour."""
-    if node is None:
-        return default
-    try:
-        wait = parse_duration(node.text)
-    except ValueError as error:
-        findings.append(node.finding("settings-duration", str(error), "write a duration such as 150ms"))
-        return default
-    if not 10 * MS <= wait <= HOUR:
-        findings.append(node.finding(
-            "settings-duration", f"{node.text} is not from 10ms to 1h", "write a duration such as 2s",
-        ))
-    return wait
 
 
 def _floor(data: Mapping[str, Data]) -> Restraint:

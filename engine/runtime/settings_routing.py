@@ -41,8 +41,8 @@ def _route(node: Node, findings: list[Finding]) -> Route:
     route = replace(
         plain, style=style, cap_bps=float(data.get("cap_bps", plain.cap_bps)),
         reprices=int(data.get("reprices", plain.reprices)), then=None if then == GIVE_UP else Style(then),
-        reprice_after=_wait(node.get("reprice_after"), plain.reprice_after, findings),
-        timeout=_wait(node.get("timeout"), plain.timeout, findings),
+        reprice_after=read_wait(node.get("reprice_after"), plain.reprice_after, findings),
+        timeout=read_wait(node.get("timeout"), plain.timeout, findings),
     )
     _check(node, route, findings)
     return route
@@ -69,17 +69,17 @@ def _check(node: Node, route: Route, findings: list[Finding]) -> None:
         ))
 
 
-def _wait(node: Node | None, default: int, findings: list[Finding]) -> int:
-    """Return a duration in ns: from 10 ms to an hour."""
+def read_wait(node: Node | None, default: int, findings: list[Finding]) -> int:
+    """Return the duration at `node` in ns, from 10 ms to an hour; `default` where there is none or it is wrong."""
     if node is None:
         return default
     try:
         wait = parse_duration(node.text)
     except ValueError as error:
-        findings.append(node.finding("settings-duration", str(error), "write a duration such as 20s"))
+        findings.append(node.finding("settings-duration", str(error), "write a duration such as 2s"))
         return default
     if not 10 * MS <= wait <= HOUR:
         findings.append(node.finding(
-            "settings-duration", f"{node.text} is not from 10ms to 1h", "write a duration such as 20s",
+            "settings-duration", f"{node.text} is not from 10ms to 1h", "write a duration such as 2s",
         ))
     return wait
