@@ -34,7 +34,7 @@ def dump_state(state: State) -> Data:
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
         "strategies": {strategy.name: strategy.dump() for strategy in state.strategies},
-        "stops": state.stops.dump(), "router": state.router.dump(),
+        "stops": state.stops.dump(), "router": state.router.dump(), "prices": state.prices.dump(),
     }
 
 
@@ -70,6 +70,7 @@ def load_state(state: State, data: Data) -> None:
             strategy.load(data["strategies"][strategy.name])
     state.stops.load(data["stops"])
     state.router.load(data["router"])
+    state.prices.load(data["prices"])
     state.held = (*state.execution.holds(), *state.stops.holds())
     state.watch_denials()
     state.stirred = True

@@ -42,6 +42,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.halts.pop(STOPPING, None)
     state.execution.begin(event.epoch, item.at, event.venues)
     state.stops.begin(item.at, event.venues)
+    state.prices.begin()
     state.held = (*state.execution.holds(), *state.stops.holds())
     if not state.tally.started_at:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at

@@ -68,4 +68,5 @@ class Look:
 
     def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
         """Return what an entry of the usual size is to be worth."""
-        return Sized(notional=usual)
+        assert self._state is not None
+        return self._state.prices.sized((venue, symbol), usual, self.at, self.flags)

@@ -42,6 +42,7 @@ from engine.model.events import (
 from engine.model.fills import Liquidity
 from engine.model.history import MarkKind
 from engine.model.samples import Derived
+from engine.risk.prices import HEARD
 
 _ORDER_EVENTS = frozenset(
     {
@@ -90,6 +91,8 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     kind = type(event)
     state.reducers.fold(item)
     derived: list[Derived] = []
+    if kind in HEARD:
+        derived += state.prices.on_event(event, at, state.look.flags)
     is_order = kind in _ORDER_EVENTS
     if is_order:
         derived += state.execution.on_event(item, state.look)
@@ -232,6 +235,7 @@ def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
     state.snapshot.note(at, MarkKind.BOUNDARY, {"day": day})
     next_at = state.boundary_at
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
+    settle(state, at, state.prices.settle(at, state.flags.values), out)
     state.guardian.on_boundary(at, state.look)
     state.book.on_boundary(at)
     if state.candidate is not None:
