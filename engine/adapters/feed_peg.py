@@ -1,9 +1,8 @@
-"""What one USDT is worth in USD, as the market for other stablecoins says: once a period.
+"""What other stablecoins cost in USDT on the spot market: each pair by itself, once a period.
 
-A pair such as USDCUSDT says what a dollar (as one issuer promises it) costs in USDT; one
-USDT is worth the inverse. Each issuer can fail by itself, so the median of the pairs
-counts, and only of those that are fresh, sound and agree. Where no majority agrees
-nothing is told: silence becomes doubt, and doubt restrains without latching anything.
+What the pairs say together of USDT and of each other is made of them in the core
+(`engine.signals.pegs`), where it can be replayed. Here each is only read, checked for
+being a sound quote, and told; a pair that falls silent is told no more, and ages there.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 from engine.adapters.feed_binance_parse import Refused, believable, plain, whole
@@ -23,32 +21,24 @@ from engine.model.time import MINUTE, SECOND
 from engine.ports.feed import ORACLE
 
 TICKER = "/api/v3/ticker/bookTicker"
+SOURCE = "binance.spot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PegFeedSettings:
-    """Where the peg is seen, and when it is believed. Durations in ns."""
+    """Where the pegs are seen. Durations in ns."""
 
     pairs: tuple[str, ...] = ("USDCUSDT", "FDUSDUSDT")
-    """Each a stablecoin priced in USDT. With three or more, one that fails by itself is outvoted."""
+    """Each a stablecoin priced in USDT. With two or more, one coin that fails by itself is told from USDT."""
     stream: str = "wss://stream.binance.com:9443/ws"
     rest: str = "https://api.binance.com"
     """Asked for a pair whose stream is silent."""
     period: int = MINUTE
-    """That of the signal `peg_usdt_usd`: told at most once in each, counted from the full minute."""
-    grace: int = 5 * SECOND
-    """How long into a period all pairs are waited for; then those that are fresh must do."""
-    fresh_for: int = 90 * SECOND
-    """A quote that nothing has replaced is believed so long."""
+    """That of the signals `peg_*_usd`: each pair is told at most once in each, counted from the full minute."""
     poll: int = 20 * SECOND
     """After so much silence of a pair's stream REST is asked, and again so often."""
-    lowest: float = 0.2
-    highest: float = 5.0
-    """What one USDT can be worth; anything else is absurd."""
     widest: float = 0.02
     """Of a believable spread, as a part of the price."""
-    agree: float = 0.01
-    """Pairs further from the median (as a part of it) are left out; a majority must be left."""
     line: LineLimits = field(default_factory=lambda: LineLimits(silent_after=3 * MINUTE))
 
     def __post_init__(self) -> None:
@@ -58,10 +48,8 @@ class PegFeedSettings:
             raise ValueError(f"pairs: {wrong or self.pairs}; write each once, such as USDCUSDT")
         if not self.stream.startswith(("ws://", "wss://")) or not self.rest.startswith(("http://", "https://")):
             raise ValueError("stream begins with wss:// or ws://, rest with https:// or http://")
-        if min(self.period, self.grace, self.fresh_for, self.poll) <= 0 or self.grace >= self.period:
-            raise ValueError("durations are positive, and grace is shorter than the period")
-        if not (0 < self.lowest < 1 < self.highest and self.widest > 0 and self.agree > 0):
-            raise ValueError("lowest < 1 < highest, and widest and agree are positive")
+        if min(self.period, self.poll) <= 0 or not self.widest > 0:
+            raise ValueError("period, poll and widest are positive")
 
     @classmethod
     def at(cls, base: str, **others: object) -> PegFeedSettings:
@@ -71,30 +59,22 @@ class PegFeedSettings:
         return cls(**urls, **others)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The last that a pair said: what one USDT is worth, the venue's number of it, and when (monotonic, wall; ns)."""
-
-    price: float
-    number: str
-    heard_at: int
-    received_at: int
-
-
 class PegFeed:
     """See `engine.ports.live_feed.LiveFeed`."""
 
     def __init__(self, settings: PegFeedSettings, outside: Outside) -> None:
         self._settings, self._outside = settings, outside
-        self._seen: dict[str, Seen] = {}
-        self._told = -1
+        self._heard_at: dict[str, int] = {}
+        """When each pair last said something that can be believed (monotonic, ns)."""
+        self._told: dict[str, int] = {}
+        """The period in which each pair was last told."""
         self.counts: Counter[str] = Counter()
-        """What became of messages and periods: quotes by pair, `told`, and refusals by reason."""
+        """What became of messages: quotes by pair, `told`, and refusals by reason."""
 
     @property
     def name(self) -> str:
         """The feed's name, for people."""
-        return "peg of USDT on Binance spot"
+        return "stablecoins on Binance spot"
 
     @property
     def producers(self) -> frozenset[str]:
@@ -109,7 +89,6 @@ class PegFeed:
         async with Rest(settings.rest, self._outside) as rest, asyncio.TaskGroup() as group:
             group.create_task(slot.run())
             group.create_task(self._poll(rest))
-            group.create_task(self._close_periods())
 
     def _on_state(self, slot: Slot, up: bool, why: str) -> None:
         self.counts["line opened" if up else "line ended"] += 1
@@ -129,11 +108,13 @@ class PegFeed:
         except UNREADABLE:
             self.counts["refused: not a message"] += 1
             return False
-        self._tell_if_whole()
         return True
 
     def _see(self, pair: Any, number: str, texts: list[Any], received_at: int) -> None:
-        """Take a pair's quote: (bid, its size, ask, its size) as texts. Refused where it cannot be believed."""
+        """Take a pair's quote: (bid, its size, ask, its size) as texts. Refused where it cannot be believed.
+
+        What price is absurd for a stablecoin is the core's to say: it must hear of it.
+        """
         if pair not in self._settings.pairs:
             raise Refused("nobody asked for it")
         plain("".join(texts))
@@ -142,50 +123,18 @@ class PegFeed:
         middle = (bid + ask) / 2
         if ask - bid > self._settings.widest * middle:
             raise Refused("the spread is too wide")
-        if not self._settings.lowest <= 1.0 / middle <= self._settings.highest:
-            raise Refused("absurd")
-        self._seen[pair] = Seen(1.0 / middle, number, self._outside.clock.monotonic(), received_at)
+        self._heard_at[pair] = self._outside.clock.monotonic()
         self.counts[pair] += 1
-
-    def _fresh(self, within: int) -> dict[str, Seen]:
-        now = self._outside.clock.monotonic()
-        return {
-            pair: seen for pair in self._settings.pairs
-            if (seen := self._seen.get(pair)) is not None and now - seen.heard_at < within
-        }
-
-    def _period(self) -> int:
-        return self._outside.clock.now() // self._settings.period
-
-    def _tell_if_whole(self) -> None:
-        """Tell early in a period, once every pair has been heard."""
-        if self._period() != self._told and len(self._fresh(self._settings.fresh_for)) == len(self._settings.pairs):
-            self._tell()
-
-    def _tell(self) -> None:
-        agreed = _agreed(self._fresh(self._settings.fresh_for), self._settings.agree)
-        if not agreed:
-            self.counts["nothing to tell: no pair is fresh, or they disagree"] += 1
+        period = self._outside.clock.now() // self._settings.period
+        if self._told.get(pair) == period:
             return
-        self._told = self._period()
+        self._told[pair] = period
         self.counts["told"] += 1
         self._outside.tell(OraclePrice(
-            source="binance.spot:" + "+".join(agreed), asset="USDT", quote="USD",
-            price=median(seen.price for seen in agreed.values()),
-            round_id="+".join(seen.number for seen in agreed.values()),
-            # The stream has no stamps: as old as the oldest that was counted.
-            venue_at=min(seen.received_at for seen in agreed.values()), received_at=self._outside.clock.now(),
+            source=SOURCE, asset=pair.removesuffix("USDT"), quote="USDT", price=middle, round_id=number,
+            # The stream has no stamps of the venue.
+            venue_at=received_at, received_at=received_at,
         ))
-
-    async def _close_periods(self) -> None:
-        """See that a period is told although a pair is missing."""
-        settings = self._settings
-        await self._outside.sleep(settings.grace / SECOND)
-        while True:
-            if self._period() != self._told:
-                self._tell()
-            left = settings.period - self._outside.clock.now() % settings.period
-            await self._outside.sleep((left + settings.grace) / SECOND)
 
     async def _poll(self, rest: Rest) -> None:
         """Ask for pairs whose stream is silent, each by itself: one that is gone must not hide the others."""
@@ -193,10 +142,10 @@ class PegFeed:
         while True:
             longer_s = self._outside.backoff_s(failures) if failures else 0.0
             await self._outside.sleep(self._settings.poll / SECOND + longer_s)
-            lively = self._fresh(self._settings.poll)
-            failed = False
+            now, failed = self._outside.clock.monotonic(), False
             for pair in self._settings.pairs:
-                if pair not in lively:
+                heard_at = self._heard_at.get(pair)
+                if heard_at is None or now - heard_at >= self._settings.poll:
                     failed |= not await self._ask(rest, pair)
             failures = failures + 1 if failed else 0
 
@@ -216,14 +165,4 @@ class PegFeed:
         except UNREADABLE:
             self.counts["REST: not a quote"] += 1
             return False
-        self._tell_if_whole()
         return True
-
-
-def _agreed(seen: dict[str, Seen], within: float) -> dict[str, Seen]:
-    """Return the pairs near the median of all, if they are a majority; else none."""
-    if not seen:
-        return {}
-    middle = median(each.price for each in seen.values())
-    near = {pair: each for pair, each in seen.items() if abs(each.price - middle) <= within * middle}
-    return near if 2 * len(near) > len(seen) else {}

@@ -33,9 +33,10 @@ from engine.signals.depth import DepthCopy
 from engine.signals.feeds import Feed, Feeds
 from engine.signals.health import SIGNAL as HEALTH_SIGNAL
 from engine.signals.health import Health
+from engine.signals.pegs import Pegs, PegTerms
 from engine.signals.snapshot import Snapshot
 
-_PEG = "peg_{asset}_{quote}"
+_PEG = "peg_{asset}_usd"
 _INF = float("inf")
 _UNREAD = ("trade", "bar", "fundingrate")
 """Streams of a market of which no signal keeps anything but that they came."""
@@ -47,11 +48,13 @@ class ReducerSettings:
 
     health_degraded: int
     health_halted: int
+    pegs: PegTerms
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, FlagValue]) -> ReducerSettings:
-        """Return the settings that the flags HEALTH_DEGRADED_SEC and HEALTH_HALTED_SEC give."""
+        """Return the settings that the flags HEALTH_DEGRADED_SEC, HEALTH_HALTED_SEC and PEG_* give."""
         return cls(
+            pegs=PegTerms.from_flags(flags),
             health_degraded=round(float(flags["HEALTH_DEGRADED_SEC"]) * SECOND),
             health_halted=round(float(flags["HEALTH_HALTED_SEC"]) * SECOND),
         )
@@ -80,6 +83,7 @@ class Reducers:
         self._health = Health(
             snapshot, self._feeds, degraded=settings.health_degraded, halted=settings.health_halted
         )
+        self._pegs = Pegs(settings.pegs)
         self._producers = snapshot.catalogue.producers()
         self._folds: dict[type, Callable[[Any, int], None]] = {
             Quote: self._on_quote, Trade: self._on_content, Bar: self._on_content, FundingRate: self._on_content,
@@ -113,6 +117,7 @@ class Reducers:
         """Take the flags' new values over."""
         settings = ReducerSettings.from_flags(flags)
         self._health.set_limits(degraded=settings.health_degraded, halted=settings.health_halted, at=at)
+        self._pegs.set_terms(settings.pegs)
 
     def quote(self, venue: str, symbol: str) -> Quote | None:
         """Return the last sound quote, however old, or None before the first."""
@@ -188,9 +193,14 @@ class Reducers:
         self._alive(market.feed, event.venue_at, at)
 
     def _on_oracle(self, event: OraclePrice, at: int) -> None:
-        name = _PEG.format(asset=event.asset.lower(), quote=event.quote.lower())
-        if name in self._snapshot.catalogue.specs:
-            self._snapshot.put_named(name, (), event.price, event.venue_at, at)
+        for asset, worth, event_at in self._pegs.on_price(event, at):
+            name = _PEG.format(asset=asset.lower())
+            if name not in self._snapshot.catalogue.specs:
+                continue
+            if worth is None:
+                self._degrade((self._snapshot.base(name, ()),), Status.INVALID, at)
+            else:
+                self._snapshot.put_named(name, (), worth, event_at, at)
 
     def _on_announcement(self, event: Announcement, at: int) -> None:
         if "announcements" in self._snapshot.catalogue.specs:
@@ -212,6 +222,7 @@ class Reducers:
         catalogue, stream = self._snapshot.catalogue.specs, event.stream.lower()
         if stream.startswith("oracle"):
             lost = [name for name, spec in catalogue.items() if spec.producer == "feed.oracle"]
+            self._pegs.forget()
         elif stream.startswith("announcement"):
             lost = ["announcements"] if "announcements" in catalogue else []
         else:
@@ -240,12 +251,14 @@ class Reducers:
             ],
             "feeds": self._feeds.dump(),
             "health": self._health.dump(),
+            "pegs": self._pegs.dump(),
         }
 
     def load(self, data: Data) -> None:
         """Become what `dump` saw; the snapshot must be loaded already."""
         self._feeds.load(data["feeds"])
         self._health.load(data["health"])
+        self._pegs.load(data["pegs"])
         self._markets.clear()
         for venue, symbol, quote, depth in data["markets"]:
             market = self._market(venue, symbol, 0)

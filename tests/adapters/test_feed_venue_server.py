@@ -68,7 +68,7 @@ def test_a_listing_is_heard_whole_market_peg_and_announcement() -> None:
             base = "ws" + server.url.removeprefix("http")
             market = BinanceFeed(BinanceFeedSettings.at(base, SYMBOLS, book_pause=20 * MS), outside)
             news = AnnouncementFeed(AnnouncementSettings(base=server.url, poll=50 * MS), outside)
-            peg = PegFeed(PegFeedSettings.at(base, period=SECOND, grace=SECOND // 2), outside)
+            peg = PegFeed(PegFeedSettings.at(base, period=SECOND), outside)
             async with running(news.run()), running(peg.run()), running(market.run()):
                 await until(lambda: {type(event) for event in ear.events} == EVERYTHING, "everything is heard")
                 await until(lambda: any(event.symbol == "NOVAUSDT" for event in ear.of(DepthSnapshot)))

@@ -37,7 +37,8 @@ CATALOGUE = Catalogue(
              producer="core.health"),
     ]
 )
-SETTINGS = ReducerSettings(health_degraded=30 * SECOND, health_halted=900 * SECOND)
+PEGS = {"PEG_QUOTE_MAX_AGE_SEC": 120.0, "PEG_AGREE_PCT": 0.15, "PEG_LOWEST": 0.2, "PEG_HIGHEST": 5.0}
+SETTINGS = ReducerSettings.from_flags({"HEALTH_DEGRADED_SEC": 30.0, "HEALTH_HALTED_SEC": 900.0, **PEGS})
 
 
 class World:
@@ -176,7 +177,7 @@ def test_health_limits_are_flags() -> None:
     world = World()
     world.fold(0, trade())
     world.run_to(7)
-    world.reducers.on_flags(T0 + 7 * SECOND, {"HEALTH_DEGRADED_SEC": 6.0, "HEALTH_HALTED_SEC": 8.0})
+    world.reducers.on_flags(T0 + 7 * SECOND, {"HEALTH_DEGRADED_SEC": 6.0, "HEALTH_HALTED_SEC": 8.0, **PEGS})
 
     assert [world.read(second, "health_measured") for second in (7, 7.9, 8)] == [1.0, 1.0, 2.0]
 
