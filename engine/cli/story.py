@@ -33,6 +33,7 @@ from engine.model.effects import (
     RulingChanged,
     TargetOpened,
 )
+from engine.model.nightly import OffendersJudged, RiskMeasured
 from engine.model.orders import Intent
 from engine.model.reports import IncomeKind
 
@@ -171,6 +172,21 @@ def _answered(effect: CommandAnswered) -> Line:
     return Line(effect.at, f"engine {effect.verb}", done, effect.text, "", "cyan" if effect.accepted else "red", 0.4)
 
 
+def _risk(effect: RiskMeasured) -> Line | None:
+    if not effect.held:
+        return None
+    why = f"{effect.confidence_pct:g} % of {len(effect.results)} days, {effect.quantile}"
+    what = f"{decimal_text(effect.var_usd)} USD at risk in {len(effect.held)} positions"
+    return Line(effect.at, "value at risk", "measured", why, what, "blue", 0.3)
+
+
+def _offenders(effect: OffendersJudged) -> Line | None:
+    if not effect.offences:
+        return None
+    why = "; ".join(f"{one.symbol}: {one.reason}" for one in effect.offences)
+    return Line(effect.at, "denylist", "refresh", why, "for conf/event_denylist.txt of a live run", "yellow", 0.3)
+
+
 def _boundary(effect: BoundaryCrossed) -> Line:
     why = "a new day: boundary latches end, the loss counts anew"
     return Line(effect.at, "daily boundary", effect.day, why, "", "cyan", 0.5)
@@ -225,7 +241,7 @@ _TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
     Notify: _notified,
     FlagChanged: _flag,
     CommandAnswered: _answered,
-    BoundaryCrossed: _boundary,
+    BoundaryCrossed: _boundary, RiskMeasured: _risk, OffendersJudged: _offenders,
     RulingChanged: _ruling,
     ReloadFailed: _reload_failed,
     InternalFault: _fault,

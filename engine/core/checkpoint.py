@@ -35,6 +35,7 @@ def dump_state(state: State) -> Data:
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
         "strategies": {strategy.name: strategy.dump() for strategy in state.strategies},
         "stops": state.stops.dump(), "router": state.router.dump(), "prices": state.prices.dump(),
+        "offenders": state.offenders.dump(),
     }
 
 
@@ -71,6 +72,7 @@ def load_state(state: State, data: Data) -> None:
     state.stops.load(data["stops"])
     state.router.load(data["router"])
     state.prices.load(data["prices"])
+    state.offenders.load(data["offenders"])
     state.held = (*state.execution.holds(), *state.stops.holds())
     state.watch_denials()
     state.stirred = True

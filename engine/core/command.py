@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from engine.core.announced import tell_maintenance
+from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
 from engine.core.reload import refuse, swap
-from engine.core.settle import account_level, fault, rejoin
+from engine.core.settle import account_level, fault, rejoin, settle
 from engine.core.state import STOPPING, OperatorHalt, State
 from engine.model.boundary import boundary_after
 from engine.model.codec import decimal_text
@@ -48,6 +49,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
     state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
     state.watch_denials()
+    settle(state, item.at, risk_now(state, item.at), out)
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
     tell_maintenance(state, item.at, active=False)

@@ -22,6 +22,7 @@ from engine.model.strategy import Strategy
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
 from engine.risk.guardian import Guardian
+from engine.risk.offenders import Offenders
 from engine.risk.prices import Prices
 from engine.risk.stops import StopValidator
 from engine.ruleset.evaluate import RuleBook
@@ -118,6 +119,7 @@ class State:
     router: Router
     look: Look
     prices: Prices = field(default_factory=Prices)
+    offenders: Offenders = field(default_factory=Offenders)
     mode: RunMode = RunMode.DRY_RUN
     policy: Policy = field(default_factory=lambda: Policy((), 0))
     book_version: int = -1

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.command import COMMANDS
+from engine.core.nightly import end_day, risk_now
 from engine.core.noted import note_flags, told_fill
 from engine.core.orders import converge, dispatch, granted_at
 from engine.core.settle import rehold, rejoin, settle
@@ -99,6 +100,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         if derived and isinstance(event, OrderFilled):
             # A fill told twice gives samples once.
             _count_fill(state, event)
+            derived += risk_now(state, at)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
         state.stops.on_instrument(event.instrument)
@@ -108,6 +110,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         derived += state.guardian.on_event(item, state.look)
     if is_order:
         derived += state.stops.on_event(item, state.look, state.execution)
+        state.offenders.hear(derived)
     routing = is_order or state.router.interested(event)
     if routing:
         state.stirred = True
@@ -206,6 +209,7 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
         derived += state.execution.on_timer(at, state.look)
         derived += state.stops.on_timer(at, state.look, state.execution)
         derived += state.router.on_timer(at)
+        state.offenders.hear(derived)
     settle(state, at, derived, out)
     if working:
         rehold(state, at, out)
@@ -235,7 +239,7 @@ def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
     state.snapshot.note(at, MarkKind.BOUNDARY, {"day": day})
     next_at = state.boundary_at
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
-    settle(state, at, state.prices.settle(at, state.flags.values), out)
+    settle(state, at, end_day(state, at, day, out), out)
     state.guardian.on_boundary(at, state.look)
     state.book.on_boundary(at)
     if state.candidate is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.model.fills import Fill
+from engine.model.nightly import OffendersJudged, RiskMeasured
 from engine.model.orders import Intent, OrderKind, Side
 from engine.model.reports import Income, Query
 
@@ -307,5 +308,5 @@ Effect = (
     PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed
     | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
     | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
-    | RulingChanged | ReloadFailed | InternalFault
+    | RulingChanged | ReloadFailed | InternalFault | RiskMeasured | OffendersJudged
 )

@@ -20,6 +20,7 @@ from engine.risk.course import Course, average_range_pct, sound
 from engine.risk.days import Days
 from engine.risk.entropy import Words
 from engine.risk.sizer import count_of, sized, span_of
+from engine.risk.wanted import wanted
 
 SIGNAL = "atr_pct"
 HEARD = frozenset({Quote, Bar, FeedState})
@@ -167,4 +168,4 @@ class Prices:
 
 def _keep_days(flags: Mapping[str, FlagValue]) -> int:
     """Return how many closes make the returns of the lookback."""
-    return int(flags["VAR_LOOKBACK_DAYS"]) + 1
+    return int(wanted(flags, "VAR_LOOKBACK_DAYS")) + 1

@@ -18,6 +18,7 @@ from engine.model.flags import FlagValue
 from engine.model.sizing import Sized
 from engine.model.time import parse_duration
 from engine.risk.course import Candle, average_range_pct
+from engine.risk.wanted import wanted
 
 ENABLED, SPAN, COUNT, TARGET = "RISK_PARITY_ENABLED", "RISK_PARITY_TF", "RISK_PARITY_N", "RISK_PARITY_TARGET_PCT"
 LEAST, MOST = "RISK_PARITY_MIN_NOTIONAL_USD", "RISK_PARITY_MAX_NOTIONAL_USD"
@@ -25,12 +26,12 @@ LEAST, MOST = "RISK_PARITY_MIN_NOTIONAL_USD", "RISK_PARITY_MAX_NOTIONAL_USD"
 
 def span_of(flags: Mapping[str, FlagValue]) -> int:
     """Return the length of the bars that `flags` want, ns."""
-    return parse_duration(str(flags[SPAN]))
+    return parse_duration(str(wanted(flags, SPAN)))
 
 
 def count_of(flags: Mapping[str, FlagValue]) -> int:
     """Return how many bars `flags` want to be averaged."""
-    return int(flags[COUNT])
+    return int(wanted(flags, COUNT))
 
 
 def sized(bars: Sequence[Candle], usual: Decimal, at: int, flags: Mapping[str, FlagValue]) -> Sized:
@@ -38,9 +39,9 @@ def sized(bars: Sequence[Candle], usual: Decimal, at: int, flags: Mapping[str, F
 
     Bars of which the newest ended longer ago than the average reaches back are no evidence.
     """
-    if not flags[ENABLED]:
+    if not wanted(flags, ENABLED):
         return Sized(notional=usual)
-    count, word = count_of(flags), str(flags[SPAN])
+    count, word = count_of(flags), str(wanted(flags, SPAN))
     found = average_range_pct(bars, count)
     if found is None:
         return _least(usual, flags, f"{len(bars)} of {count} bars of {word} are known")
@@ -49,9 +50,9 @@ def sized(bars: Sequence[Candle], usual: Decimal, at: int, flags: Mapping[str, F
         return _least(usual, flags, f"the last bar of {word} is older than {count} of them")
     if found <= 0:
         return _least(usual, flags, f"no bar of {word} moved at all")
-    target = Fraction(str(flags[TARGET]))
-    wanted = max(Fraction(usual) * target / found, Fraction(str(flags[LEAST])))
-    allowed = min(wanted, Fraction(str(flags[MOST])), Fraction(usual))
+    target = Fraction(str(wanted(flags, TARGET)))
+    parity = max(Fraction(usual) * target / found, Fraction(str(wanted(flags, LEAST))))
+    allowed = min(parity, Fraction(str(wanted(flags, MOST))), Fraction(usual))
     if allowed == Fraction(usual):
         return Sized(notional=usual)
     notional = _cents(allowed)
@@ -63,7 +64,7 @@ def sized(bars: Sequence[Candle], usual: Decimal, at: int, flags: Mapping[str, F
 
 
 def _least(usual: Decimal, flags: Mapping[str, FlagValue], what: str) -> Sized:
-    notional = min(usual, Decimal(str(flags[LEAST])))
+    notional = min(usual, Decimal(str(wanted(flags, LEAST))))
     return Sized(
         notional=notional,
         why=f"risk parity: {what}: {decimal_text(notional)} instead of {decimal_text(usual)}",
