@@ -100,6 +100,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         if derived and isinstance(event, OrderFilled):
             # A fill told twice gives samples once.
             _count_fill(state, event)
+            state.offenders.on_fill(event.fill.symbol, derived)
             derived += risk_now(state, at)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument

@@ -24,8 +24,6 @@ from engine.risk.wanted import wanted
 SLIPPAGE, REPAIRED = "fill_slippage_bps", "stop_validator_repaired_total"
 TAKER = "taker"
 _SCALE = 10**6
-_LIQUIDITY = 3
-"""Where the liquidity stands among the labels of a fill: behind venue, symbol and intent."""
 
 
 @dataclass(slots=True)
@@ -50,14 +48,18 @@ class Offenders:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
 
-    def hear(self, derived: Iterable[Derived]) -> None:
-        """Take in what execution and the stop validator told."""
+    def on_fill(self, symbol: str, derived: Iterable[Derived]) -> None:
+        """Take in the samples of one fill of `symbol`; only a taker's count."""
         for sample in derived:
-            if sample.name == SLIPPAGE and sample.labels[_LIQUIDITY] == TAKER:
-                record = self._of(sample.labels[1])
+            if sample.name == SLIPPAGE and TAKER in sample.labels:
+                record = self._of(symbol)
                 record.fills += 1
                 record.slippage += round(float(sample.value) * _SCALE)
-            elif sample.name == REPAIRED:
+
+    def hear(self, derived: Iterable[Derived]) -> None:
+        """Take in what the stop validator told."""
+        for sample in derived:
+            if sample.name == REPAIRED:
                 venue, symbol = sample.labels
                 record, total = self._of(symbol), round(float(sample.value))
                 record.repairs += max(0, total - record.repaired.get(venue, 0))
