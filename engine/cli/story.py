@@ -159,6 +159,8 @@ def _target(effect: TargetOpened) -> Line:
 def _notified(effect: Notify) -> Line | str:
     if effect.to == "digest":
         return "notes for the digest"
+    if not effect.told:
+        return "notes for the journal"
     return Line(effect.at, f"{effect.to} to a person", "sent", effect.text, "", "yellow", 0.4)
 
 

@@ -39,7 +39,7 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
         elif isinstance(wish, AskVenue):
             out.append(state.execution.number(wish))
         else:
-            state.tally.notifications += isinstance(wish, Notify)
+            state.tally.notifications += isinstance(wish, Notify) and wish.told
             out.append(wish)
 
 

@@ -110,7 +110,7 @@ def _take_moves(state: State, out: list[Effect]) -> None:
         if isinstance(move, RuleMoved):
             state.tally.transitions += 1
         elif isinstance(move, Notify):
-            state.tally.notifications += 1
+            state.tally.notifications += move.told
         out.append(move)
 
 

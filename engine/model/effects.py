@@ -216,12 +216,17 @@ class TargetOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Tell a person. `to` is page, alert or digest."""
+    """Tell a person. `to` is page, alert or digest; or journal, which keeps the effect and tells nobody."""
 
     at: int
     to: str
     rule: str
     text: str
+
+    @property
+    def told(self) -> bool:
+        """Whether anybody is told."""
+        return self.to != "journal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,11 @@ from engine.model.codec import Data
 from engine.model.flags import FlagValue
 from engine.model.restraints import EVERYTHING, NONE, Restraint, Scope
 from engine.model.samples import InputRef, SignalKind
+from engine.ruleset.durations import duration_under
 from engine.ruleset.lifecycle import Timing
+from engine.ruleset.numbers import under
 from engine.ruleset.program import Program, lay_out, template
+from engine.ruleset.reading import flags_beside
 from engine.ruleset.spec import RESTRAINING, Enforcement, Latching, OnUnknown, RuleKind, RuleSpec
 from engine.ruleset.trace import Evaluator
 from engine.signals.catalogue import Catalogue
@@ -34,7 +37,6 @@ class CompiledRule:
         self.latching = spec.latch
         if spec.kind is RuleKind.KILL and spec.latch is Latching.NONE:
             self.latching = Latching.MANUAL
-        self.restraint = spec.restrain if self.restrains else NONE
         self.sources = self._sources()
         self.readings = _readings(self.program)
         self.source = f"{spec.place.file}:{spec.place.line}"
@@ -52,19 +54,26 @@ class CompiledRule:
         self._flags = dict(flags)
         self._evaluators: list[Evaluator | None] = [None] * len(conditions)
         self.timing = Timing(
-            hold_for=_duration(spec.hold_for, spec.hold_for_unit, flags),
-            keep_firing_for=spec.keep_firing_for,
-            cooldown=_duration(spec.cooldown, spec.cooldown_unit, flags),
-            unknown_grace=spec.unknown_grace, min_clear=spec.min_clear, ttl=spec.ttl, on_unknown=spec.on_unknown,
+            hold_for=duration_under(spec.hold_for, spec.hold_for_unit, flags),
+            keep_firing_for=duration_under(spec.keep_firing_for, spec.keep_firing_for_unit, flags),
+            cooldown=duration_under(spec.cooldown, spec.cooldown_unit, flags),
+            unknown_grace=duration_under(spec.unknown_grace, spec.unknown_grace_unit, flags),
+            min_clear=spec.min_clear, ttl=duration_under(spec.ttl, spec.ttl_unit, flags), on_unknown=spec.on_unknown,
         )
+        given = under(spec, flags)
+        self.restraint = given.restrain if self.restrains else NONE
+        self.unknown_cutback, self.action = given.unknown_cutback, given.action
         self.enabled = switched_on(spec.enabled, flags)
         self.evaluated = self.enabled and spec.enforcement is not Enforcement.OFF and not self.missing
         self.enforced = self.evaluated and spec.enforcement is Enforcement.ENFORCE
 
     def flags(self) -> frozenset[str]:
         """Return the names of all flags the rule depends on."""
-        named = [name for name in (self.spec.enabled, self.spec.hold_for, self.spec.cooldown) if isinstance(name, str)]
-        return self.program.flags | frozenset(named)
+        return self.program.flags | frozenset(flags_beside(self.spec))
+
+    def flags_in_force(self) -> dict[str, FlagValue]:
+        """Return every flag the rule depends on, with its value in force."""
+        return {name: self._flags[name] for name in sorted(self.flags()) if name in self._flags}
 
     def flag_values(self) -> tuple[tuple[str, FlagValue], ...]:
         """Return the flags that the expressions read, with their values in force."""
@@ -95,7 +104,7 @@ class CompiledRule:
     def doubted(self) -> Restraint:
         """Return what the rule imposes while in doubt."""
         if self.spec.on_unknown is OnUnknown.CUTBACK and self.restrains:
-            return self.spec.unknown_cutback or self.restraint
+            return self.unknown_cutback or self.restraint
         return self.restraint
 
     def scope(self, labels: tuple[str, ...]) -> Scope:
@@ -152,15 +161,6 @@ def _readings(program: Program) -> dict[str, int]:
         if ref.reads == "value" or ref.signal not in places:
             places[ref.signal] = place
     return places
-
-
-def _duration(value: int | str, step: int, flags: Mapping[str, FlagValue]) -> int:
-    if not isinstance(value, str):
-        return value
-    number = flags[value]
-    if isinstance(number, bool | str):
-        raise ValueError(f"{value} is {number!r}, not a number of time rules")
-    return round(number * step)
 
 
 def switched_on(value: bool | str, flags: Mapping[str, FlagValue]) -> bool:

@@ -9,19 +9,18 @@ else is no duration.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from engine.model.flags import FlagKind, FlagSpec
+from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.model.samples import Unit
 from engine.model.time import DAY, HOUR, LONGEST, MINUTE, MS, SECOND, format_duration, parse_duration
 from engine.ruleset.binding import World
 from engine.ruleset.diagnostics import Finding
 from engine.ruleset.nodes import Node
-from engine.ruleset.spec import Expression
+from engine.ruleset.spec import FLAG_NAME, Expression
 from engine.ruleset.suggest import fix_for
 from engine.signals.catalogue import Catalogue
 
-FLAG_NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _COUNTED = re.compile(r"([1-9][0-9]{0,3}) (?:windows?|periods?)", re.ASCII)
 _SUFFIXES = (
     ("_MINUTES", MINUTE), ("_MIN", MINUTE), ("_MINS", MINUTE), ("_SECONDS", SECOND), (
@@ -65,10 +64,12 @@ def read_duration(node: Node | None, period: int, findings: list[Finding], *, de
         return default
 
 
-def read_flagged(node: Node | None, world: World, period: int, findings: list[Finding]) -> tuple[int | str, int]:
+def read_flagged(
+    node: Node | None, world: World, period: int, findings: list[Finding], *, default: int = 0
+) -> tuple[int | str, int]:
     """Return (ns, 1), or (a flag's name, what one of it is worth in ns)."""
     if node is None or node.kind != "str" or not FLAG_NAME.fullmatch(node.text):
-        return read_duration(node, period, findings), 1
+        return read_duration(node, period, findings, default=default), 1
     spec = world.flags.get(node.text)
     if spec is None:
         findings.append(node.finding(
@@ -86,6 +87,26 @@ def read_flagged(node: Node | None, world: World, period: int, findings: list[Fi
     if not worth:
         findings.append(_no_period(node, spec.name))
     return spec.name, worth or 1
+
+
+def check_end(node: Node | None, world: World, findings: list[Finding]) -> None:
+    """Add a finding where the flag at `node` may be 0 or less: a `ttl` of nothing is no end at all."""
+    spec = world.flags.get(node.text) if node is not None and node.kind == "str" else None
+    if node is not None and spec is not None and spec.kind is FlagKind.NUMBER and (spec.low is None or spec.low <= 0):
+        findings.append(node.finding(
+            "rule-flag-range", f"{spec.name} may be 0 or less, and a `ttl` of 0 is no end at all",
+            f"give {spec.name} a range in conf/flags.yaml that begins above 0",
+        ))
+
+
+def duration_under(value: int | str, unit: int, flags: Mapping[str, FlagValue]) -> int:
+    """Return a duration in ns with its flag resolved; KeyError or ValueError for a flag that gives none."""
+    if not isinstance(value, str):
+        return value
+    number = flags[value]
+    if isinstance(number, bool | str):
+        raise ValueError(f"{value} is {number!r}, not a number of time rules")
+    return round(number * unit)
 
 
 def flag_worth(spec: FlagSpec, period: int) -> int | None:

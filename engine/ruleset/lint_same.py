@@ -40,9 +40,10 @@ def question_of(spec: RuleSpec, holds: Region | None) -> Question:
     held = "|".join(f"{one.condition.text}/{one.duration}" for one in spec.expr.held)
     clear = "" if spec.clear_expr is None else f"{ast.unparse(spec.clear_expr.tree)} {spec.clear_expr.inputs}"
     manner = (
-        spec.kind, spec.by, spec.scope_all, spec.enforcement, spec.enabled, spec.restrain, spec.latch, spec.ttl, clear,
-        spec.hold_for, spec.hold_for_unit, spec.keep_firing_for, spec.cooldown, spec.cooldown_unit, spec.on_unknown,
-        spec.unknown_cutback, spec.action, "" if spec.notify is None else spec.notify.to, sorted(spec.expr.flags),
+        spec.kind, spec.by, spec.scope_all, spec.enforcement, spec.enabled, spec.restrain, spec.latch, spec.ttl,
+        spec.ttl_unit, clear, spec.hold_for, spec.hold_for_unit, spec.keep_firing_for, spec.keep_firing_for_unit,
+        spec.cooldown, spec.cooldown_unit, spec.on_unknown, spec.unknown_cutback, spec.action, spec.by_flag,
+        "" if spec.notify is None else spec.notify.to, sorted(spec.expr.flags),
     )
     gate = spec.kind is RuleKind.MAKER_GATE
     return Question(

@@ -36,6 +36,7 @@ def _differences(old: Side, new: Side) -> Iterator[Difference]:
     yield from _switches(old, new)
     yield from compare_conditions(old, new)
     yield from _flags_read(old, new)
+    yield from _may_move(old, new)
     if new.spec.kind in RESTRAINING:
         yield from _durations(old, new)
         yield from _doubt(old, new)
@@ -133,6 +134,27 @@ def _flags_read(old: Side, new: Side) -> Iterator[Difference]:
         )
 
 
+def _may_move(old: Side, new: Side) -> Iterator[Difference]:
+    """A number that only a review could change is now one that an operator may set to less."""
+    was, now = old.spec, new.spec
+    slots: list[tuple[str, object, object]] = [
+        ("keep_firing_for", was.keep_firing_for, now.keep_firing_for), ("ttl", was.ttl, now.ttl),
+        ("unknown_grace", was.unknown_grace, now.unknown_grace),
+    ]
+    before, after = dict(was.by_flag), dict(now.by_flag)
+    for path in after:
+        part, _, key = path.partition(".")
+        held = getattr(was, part)
+        number = None if held is None or held == NONE else getattr(held, key)
+        slots.append((path, before.get(path, None if part != "action" and number == 1 else number), after[path]))
+    for what, one, other in slots:
+        if isinstance(other, str) and not isinstance(one, str) and one:
+            shown = format_duration(one) if isinstance(one, int) else f"{one:g}"
+            yield what, shown, new.flag(other), (
+                Direction.INCOMPARABLE, f"an operator may move {other} within its range, where a number stood",
+            )
+
+
 def _durations(old: Side, new: Side) -> Iterator[Difference]:
     before, after = old.compiled.timing, new.compiled.timing
     if before.hold_for != after.hold_for:
@@ -143,7 +165,9 @@ def _durations(old: Side, new: Side) -> Iterator[Difference]:
             _if_firing_covers(new, "it fires sooner"),
         )
     if before.keep_firing_for != after.keep_firing_for:
-        yield "keep_firing_for", *_texts(before.keep_firing_for, after.keep_firing_for), _longer(
+        yield "keep_firing_for", old.duration(old.spec.keep_firing_for, before.keep_firing_for), new.duration(
+            new.spec.keep_firing_for, after.keep_firing_for,
+        ), _longer(
             before.keep_firing_for, after.keep_firing_for, _if_firing_covers(new, "it fires longer"),
             (Direction.LOOSER, "it stops firing sooner"),
         )
@@ -155,7 +179,9 @@ def _durations(old: Side, new: Side) -> Iterator[Difference]:
             (Direction.LOOSER, "it locks out for less long"),
         )
     if before.unknown_grace != after.unknown_grace:
-        yield "unknown_grace", *_texts(before.unknown_grace, after.unknown_grace), _longer(
+        yield "unknown_grace", old.duration(old.spec.unknown_grace, before.unknown_grace), new.duration(
+            new.spec.unknown_grace, after.unknown_grace,
+        ), _longer(
             before.unknown_grace, after.unknown_grace, (Direction.LOOSER, "doubt is tolerated longer"),
             _if_doubt_covers(new, "doubt restrains sooner"),
         )
@@ -166,7 +192,7 @@ def _durations(old: Side, new: Side) -> Iterator[Difference]:
         )
     if before.ttl != after.ttl:
         tighter = after.ttl == 0 or 0 < before.ttl < after.ttl
-        yield "ttl", _end(before.ttl), _end(after.ttl), (
+        yield "ttl", old.end(before.ttl), new.end(after.ttl), (
             _if_firing_covers(new, "its restraint ends later, or not by contract at all") if tighter
             else (Direction.LOOSER, "its restraint ends sooner after it was last true")
         )
@@ -174,10 +200,6 @@ def _durations(old: Side, new: Side) -> Iterator[Difference]:
 
 def _texts(before: int, after: int) -> tuple[str, str]:
     return format_duration(before), format_duration(after)
-
-
-def _end(ttl: int) -> str:
-    return format_duration(ttl) if ttl else "none"
 
 
 def _if_firing_covers(new: Side, why: str) -> Judged:
@@ -211,8 +233,8 @@ def _doubt(old: Side, new: Side) -> Iterator[Difference]:
         else:
             judged = _if_doubt_covers(new, f"doubt would do more: {after.value}")
         yield "on_unknown", before.value, after.value, judged
-    elif old.spec.unknown_cutback != new.spec.unknown_cutback:
-        texts = tuple(restraint_words(one.spec.unknown_cutback or NONE) for one in (old, new))
+    elif old.compiled.unknown_cutback != new.compiled.unknown_cutback:
+        texts = tuple(restraint_words(one.compiled.unknown_cutback or NONE) for one in (old, new))
         if after is not OnUnknown.CUTBACK:
             judged = (Direction.NEUTRAL, f"on_unknown is {after.value}, so nothing applies it")
         else:
@@ -261,9 +283,9 @@ def _covers(before: Restraint, after: Restraint, what: str) -> Judged:
 
 KNOWN = frozenset({
     "id", "kind", "summary", "runbook", "place", "expr", "clear_expr", "by", "scope_all", "enabled", "enforcement",
-    "hold_for", "hold_for_unit", "keep_firing_for", "cooldown", "cooldown_unit", "latch", "on_unknown",
-    "on_unknown_reason", "unknown_grace", "min_clear", "valid_for", "restrain", "unknown_cutback", "ttl", "action",
-    "notify", "formerly", "silences", "tests",
+    "hold_for", "hold_for_unit", "keep_firing_for", "keep_firing_for_unit", "cooldown", "cooldown_unit", "latch",
+    "on_unknown", "on_unknown_reason", "unknown_grace", "unknown_grace_unit", "min_clear", "valid_for", "restrain",
+    "unknown_cutback", "ttl", "ttl_unit", "action", "by_flag", "notify", "formerly", "silences", "tests",
 })
 
 

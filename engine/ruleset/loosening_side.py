@@ -63,6 +63,10 @@ class Side:
         text = format_duration(resolved)
         return f"{written} ({text})" if isinstance(written, str) else text
 
+    def end(self, resolved: int) -> str:
+        """Return a `ttl` as people write it, with the flag that gives it."""
+        return self.duration(self.spec.ttl, resolved) if resolved else "none"
+
     def doubt_may_replace_a_lockout(self) -> bool:
         """Whether a lockout that ends in doubt, the sooner the doubt the sooner, then restrains less."""
         compiled = self.compiled

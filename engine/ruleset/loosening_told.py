@@ -9,13 +9,13 @@ from engine.ruleset.loosening_side import Difference, Side
 from engine.ruleset.spec import Action, RuleSpec
 
 _EXITS = ("", "false", "dry_run", "true")
-_URGENT = ("", "digest", "alert", "page")
+_URGENT = ("", "journal", "digest", "alert", "page")
 _WORDS = ("summary", "runbook", "on_unknown_reason")
 
 
 def action_changes(old: Side, new: Side) -> Iterator[Difference]:
     """Yield what changed about the actions of an episode."""
-    before, after = old.spec.action or Action(), new.spec.action or Action()
+    before, after = old.compiled.action or Action(), new.compiled.action or Action()
     was, now = _exit(old, before), _exit(new, after)
     if was != now or before.exit_risk != after.exit_risk:
         rise = _EXITS.index(now) - _EXITS.index(was)

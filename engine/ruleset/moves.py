@@ -145,7 +145,7 @@ class Moves:
         self._opened.append(
             Episode(
                 rule=spec.id, instance=instance.name, labels=labels, number=number, name=name, at=at,
-                action=spec.action, scope=scope,
+                action=compiled.action, scope=scope,
             )
         )
         if not self._latches(compiled):

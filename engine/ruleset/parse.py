@@ -14,15 +14,18 @@ from typing import TypeVar
 from engine.model.flags import FlagKind
 from engine.ruleset.binding import Role, Setting, World
 from engine.ruleset.diagnostics import Finding
-from engine.ruleset.durations import FLAG_NAME, periods_of, read_duration, read_flagged
+from engine.ruleset.durations import check_end, periods_of, read_duration, read_flagged
 from engine.ruleset.expression import parse_expression
 from engine.ruleset.meaning import check_meaning
 from engine.ruleset.nodes import Node
+from engine.ruleset.numbers import read_number
 from engine.ruleset.reading import signals_of
-from engine.ruleset.restraint import read_restraint
+from engine.ruleset.restraint import read_limits
 from engine.ruleset.silences import read_silences
 from engine.ruleset.spec import (
+    FLAG_NAME,
     Action,
+    ByFlag,
     Enforcement,
     Expression,
     Latching,
@@ -87,17 +90,21 @@ class _Reader:
             first = longest = 1
         hold_for, hold_unit = read_flagged(node.get("for"), world, first, findings)
         cooldown, cooldown_unit = read_flagged(node.get("cooldown"), world, first, findings)
-        grace = read_duration(node.get("unknown_grace"), longest, findings, default=GRACE_PERIODS * longest)
+        grace, grace_unit = read_flagged(
+            node.get("unknown_grace"), world, longest, findings, default=GRACE_PERIODS * longest,
+        )
         min_clear = read_duration(node.get("min_clear"), longest, findings, default=CLEAR_PERIODS * longest)
         valid_for = read_duration(node.get("valid_for"), longest, findings, default=VALID_PERIODS * longest)
         cutback = node.get("unknown_cutback")
         tests = self._tests(expr, clear)
-        enabled, action, notify = self._enabled(), self._action(), self._notify()
-        keep_firing_for = read_duration(node.get("keep_firing_for"), first, findings)
-        ttl = read_duration(node.get("ttl"), first, findings)
-        restrain = read_restraint(node.get("restrain"), findings)
+        enabled, notify = self._enabled(), self._notify()
+        action, act_flags = self._action()
+        keep_firing_for, keep_unit = read_flagged(node.get("keep_firing_for"), world, first, findings)
+        ttl, ttl_unit = read_flagged(node.get("ttl"), world, first, findings)
+        check_end(node.get("ttl"), world, findings)
+        restrain, flags = read_limits(node.get("restrain"), "restrain", world, findings)
         silences = read_silences(node.get("lint"), findings)
-        unknown_cutback = read_restraint(cutback, findings) if cutback is not None else None
+        unknown_cutback, doubt_flags = read_limits(cutback, "unknown_cutback", world, findings)
         if expr is None:
             return None
         spec = RuleSpec(
@@ -105,12 +112,14 @@ class _Reader:
             place=self._node.place, expr=expr, clear_expr=clear, by=self._by,
             scope_all=self._text("scope") == "all", enabled=enabled,
             enforcement=_choice(node.get("enforcement"), Enforcement, Enforcement.ENFORCE),
-            hold_for=hold_for, hold_for_unit=hold_unit, keep_firing_for=keep_firing_for, cooldown=cooldown,
-            cooldown_unit=cooldown_unit, latch=self._latch(),
+            hold_for=hold_for, hold_for_unit=hold_unit, keep_firing_for=keep_firing_for,
+            keep_firing_for_unit=keep_unit, cooldown=cooldown, cooldown_unit=cooldown_unit, latch=self._latch(),
             on_unknown=_choice(node.get("on_unknown"), OnUnknown, OnUnknown.RESTRICT),
-            on_unknown_reason=self._text("on_unknown_reason"), unknown_grace=grace, min_clear=min_clear,
-            valid_for=valid_for, restrain=restrain, unknown_cutback=unknown_cutback, ttl=ttl, action=action,
-            notify=notify, formerly=self._words("formerly"), tests=tests, silences=silences,
+            on_unknown_reason=self._text("on_unknown_reason"), unknown_grace=grace,
+            unknown_grace_unit=grace_unit, min_clear=min_clear, valid_for=valid_for, restrain=restrain,
+            unknown_cutback=unknown_cutback if cutback is not None else None, ttl=ttl, ttl_unit=ttl_unit,
+            action=action, by_flag=(*flags, *doubt_flags, *act_flags), notify=notify,
+            formerly=self._words("formerly"), tests=tests, silences=silences,
         )
         check_meaning(spec, node, world, findings)
         return spec
@@ -157,17 +166,24 @@ class _Reader:
                 "rule-flag-kind", f"{spec.name} is a {spec.kind.value}, but {wanted} is wanted", "name another flag",
             ))
 
-    def _action(self) -> Action | None:
+    def _action(self) -> tuple[Action | None, ByFlag]:
+        """Return what an episode starts, and the flags that give its numbers."""
         node = self._node.get("action")
         if node is None or node.kind != "map":
-            return None
-        exit_risk, trim, hedge = node.get("exit_risk"), node.get("trim_pct"), node.get("hedge_ratio")
+            return None, ()
+        exit_risk = node.get("exit_risk")
         word = ""
         if exit_risk is not None:
             word = exit_risk.text.lower() if exit_risk.kind == "bool" else exit_risk.text
             if FLAG_NAME.fullmatch(word):
                 self._flag_of(exit_risk, FlagKind.WORD)
-        return Action(exit_risk=word, trim_pct=_number(trim), hedge_ratio=_number(hedge))
+        trim, hedge = (
+            read_number(node.get(key), key, self._world, self._findings) for key in ("trim_pct", "hedge_ratio")
+        )
+        named = tuple(
+            (f"action.{key}", flag) for key, (_, flag) in (("trim_pct", trim), ("hedge_ratio", hedge)) if flag
+        )
+        return Action(exit_risk=word, trim_pct=trim[0], hedge_ratio=hedge[0]), named
 
     def _notify(self) -> Notice | None:
         node = self._node.get("notify")
@@ -197,9 +213,3 @@ def _choice(node: Node | None, choices: type[_Word], default: _Word) -> _Word:
     if node is None or node.text not in {member.value for member in choices}:
         return default
     return choices(node.text)
-
-
-def _number(node: Node | None) -> float | None:
-    if node is None or isinstance(node.scalar, bool) or not isinstance(node.scalar, int | float):
-        return None
-    return float(node.scalar)

@@ -37,7 +37,13 @@ def timed_signals(rules: Iterable[RuleSpec]) -> frozenset[str]:
 def flags_of(spec: RuleSpec) -> tuple[str, ...]:
     """Return every flag that a rule depends on, each once."""
     found = [*spec.expr.flags, *(spec.clear_expr.flags if spec.clear_expr is not None else ())]
-    found += [value for value in (spec.enabled, spec.hold_for, spec.cooldown) if isinstance(value, str)]
+    return tuple(dict.fromkeys([*found, *flags_beside(spec)]))
+
+
+def flags_beside(spec: RuleSpec) -> tuple[str, ...]:
+    """Return the flags that a rule names outside its conditions: for its switch, times, numbers and actions."""
+    times = (spec.hold_for, spec.keep_firing_for, spec.cooldown, spec.unknown_grace, spec.ttl)
+    found = [value for value in (spec.enabled, *times) if isinstance(value, str)]
     if spec.action is not None and spec.action.exit_risk.isupper():
         found.append(spec.action.exit_risk)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, *(flag for _, flag in spec.by_flag)]))

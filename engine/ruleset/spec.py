@@ -7,12 +7,17 @@ in it depends on the state of the engine.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from engine.model.restraints import NONE, Restraint
 from engine.model.samples import InputRef
+
+FLAG_NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+ByFlag = tuple[tuple[str, str], ...]
+"""(where, flag) of each number that a flag gives, such as (`restrain.size_mult`, `AUTO_CUTBACK_SIZE_MULT`)."""
 
 
 class RuleKind(StrEnum):
@@ -123,7 +128,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSpec:
-    """One rule. A value that a flag may give (`for`, `enabled`) is kept as the flag's name until it is resolved."""
+    """One rule. A time or a switch that a flag gives is kept as the flag's name until it is resolved."""
 
     id: str
     kind: RuleKind
@@ -140,21 +145,26 @@ class RuleSpec:
     """`for`: ns, or a flag's name."""
     hold_for_unit: int = 1
     """What one of the flag `hold_for` names is worth in ns: a signal's period for `N windows`."""
-    keep_firing_for: int = 0
+    keep_firing_for: int | str = 0
+    keep_firing_for_unit: int = 1
     cooldown: int | str = 0
     cooldown_unit: int = 1
     latch: Latching = Latching.NONE
     on_unknown: OnUnknown = OnUnknown.RESTRICT
     on_unknown_reason: str = ""
-    unknown_grace: int = 0
+    unknown_grace: int | str = 0
+    unknown_grace_unit: int = 1
     min_clear: int = 0
     valid_for: int = 0
     restrain: Restraint = NONE
     unknown_cutback: Restraint | None = None
     """What `on_unknown: cutback` applies while in doubt."""
-    ttl: int = 0
+    ttl: int | str = 0
     """Cutbacks, mutes and denials end this long after the last known-true; 0 for no such end."""
+    ttl_unit: int = 1
     action: Action | None = None
+    by_flag: ByFlag = ()
+    """Which flags give numbers of `restrain`, `unknown_cutback` and `action`; there stand the flags' defaults."""
     notify: Notice | None = None
     formerly: tuple[str, ...] = ()
     silences: tuple[Silence, ...] = field(default=(), compare=False)

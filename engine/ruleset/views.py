@@ -120,7 +120,7 @@ def explained(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> 
         "id": spec.id, "instance": instance.name, "kind": spec.kind.value, "source": compiled.source,
         "expr": spec.expr.text, "clear_expr": None if spec.clear_expr is None else spec.clear_expr.text,
         "state": view.state, "since": view.since, "truth": view.truth.name.lower(), "reasons": list(view.reasons),
-        "inputs": view.inputs, "flags": dict(compiled.flag_values()), "trace": traces["expr"],
+        "inputs": view.inputs, "flags": compiled.flags_in_force(), "trace": traces["expr"],
         "clear_trace": traces["clear_expr"], "held": traces["held"], "restrains": view.restrains,
         "episode": moves.episodes.get(instance.key, 0), "latched": view.latched, "guarding": view.guarding,
         "why_not": view.why_not, "margin": view.margin, "next_due": view.next_due,

@@ -50,4 +50,5 @@ class Performer:
                 self._bus.publish(TRADE_FILL, to_data(effect))
         elif kind is Notify:
             assert isinstance(effect, Notify)
-            self._notifier.notify(effect)
+            if effect.told:
+                self._notifier.notify(effect)

@@ -16,6 +16,7 @@ from engine.model.flags import FlagKind, FlagSpec, FlagValue
 from engine.model.samples import SignalSpec, Unit
 from engine.model.time import DAY, HOUR, MINUTE, MS, SECOND, format_duration, parse_duration
 from engine.ruleset.durations import flag_worth
+from engine.ruleset.numbers import under
 from engine.ruleset.spec import RuleSpec
 
 _WORDS = {
@@ -88,19 +89,22 @@ def rule_amounts(spec: RuleSpec, flags: Mapping[str, FlagValue]) -> dict[str, Am
     """Return every number of a rule by the words that name it: `for`, `ttl`, `size_mult`, `expr[0]`, ..."""
     found: dict[str, Amount] = {}
     for name, value, worth in (
-        ("for", spec.hold_for, spec.hold_for_unit), ("keep_firing_for", spec.keep_firing_for, 1),
-        ("cooldown", spec.cooldown, spec.cooldown_unit), ("unknown_grace", spec.unknown_grace, 1),
-        ("min_clear", spec.min_clear, 1), ("ttl", spec.ttl, 1), ("valid_for", spec.valid_for, 1),
+        ("for", spec.hold_for, spec.hold_for_unit),
+        ("keep_firing_for", spec.keep_firing_for, spec.keep_firing_for_unit),
+        ("cooldown", spec.cooldown, spec.cooldown_unit),
+        ("unknown_grace", spec.unknown_grace, spec.unknown_grace_unit),
+        ("min_clear", spec.min_clear, 1), ("ttl", spec.ttl, spec.ttl_unit), ("valid_for", spec.valid_for, 1),
     ):
         number = flags.get(value) if isinstance(value, str) else value
         if isinstance(number, int | float) and not isinstance(number, bool):
             found[name] = Amount(float(number) * worth, "time")
-    if spec.restrain.size_mult < 1:
-        found["size_mult"] = Amount(spec.restrain.size_mult)
-    if spec.restrain.max_notional_usd is not None:
-        found["max_notional_usd"] = Amount(float(spec.restrain.max_notional_usd), "usd")
-    if spec.action is not None:
-        for name, share in (("trim_pct", spec.action.trim_pct), ("hedge_ratio", spec.action.hedge_ratio)):
+    given = under(spec, flags)
+    if given.restrain.size_mult < 1:
+        found["size_mult"] = Amount(given.restrain.size_mult)
+    if given.restrain.max_notional_usd is not None:
+        found["max_notional_usd"] = Amount(float(given.restrain.max_notional_usd), "usd")
+    if given.action is not None:
+        for name, share in (("trim_pct", given.action.trim_pct), ("hedge_ratio", given.action.hedge_ratio)):
             if share is not None:
                 found[name] = Amount(share, "pct" if name == "trim_pct" else "")
     for name, expression in (("expr", spec.expr), ("clear_expr", spec.clear_expr)):

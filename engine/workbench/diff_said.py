@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 
 from engine.model.codec import Data, to_data
 from engine.model.flags import FlagValue
+from engine.ruleset.reading import flags_beside
 from engine.ruleset.ruling import Ruling
 from engine.ruleset.spec import Expression, RuleSpec
 from engine.ruleset.words import printable
@@ -38,13 +39,11 @@ def uses(rule: RuleSpec, ruling: Ruling) -> dict[str, Data]:
     A flag is used wherever its name stands, in a condition or in place of a value.
     """
     values = ruling.flag_values()
-    parts = [getattr(rule, field.name) for field in fields(rule)]
-    flags = {part for part in parts if isinstance(part, str) and part in values}
-    for part in parts:
+    flags = {flag for flag in flags_beside(rule) if flag in values}
+    for field in fields(rule):
+        part = getattr(rule, field.name)
         if isinstance(part, Expression):
             flags |= flags_of(part)
-    if rule.action is not None and rule.action.exit_risk in values:
-        flags.add(rule.action.exit_risk)
     found: dict[str, Data] = {f"flag {name}": values.get(name) for name in sorted(flags)}
     for name in sorted(signals_read([rule])):
         spec = ruling.catalogue.specs.get(name)

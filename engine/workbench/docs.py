@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engine.model.flags import FlagSpec, FlagValue
+from engine.model.restraints import Restraint
 from engine.model.samples import LARGEST, SignalSpec
 from engine.model.time import format_duration
+from engine.ruleset.numbers import Given, under
 from engine.ruleset.program import lay_out
+from engine.ruleset.reading import flags_beside
 from engine.ruleset.ruling import Ruling
-from engine.ruleset.spec import Enforcement, Latching, OnUnknown, RuleKind, RuleSpec
+from engine.ruleset.spec import Action, Enforcement, Latching, OnUnknown, RuleKind, RuleSpec
 from engine.ruleset.words import restraint_words
 from engine.workbench.amounts import flag_text
 
@@ -99,18 +102,21 @@ class _Page:
         if rule.kind is RuleKind.ENTRY:
             return
         yield "Must last", self._duration(rule.hold_for, rule.hold_for_unit)
-        yield "Restrains", restraint_words(rule.restrain)
+        given = under(rule, self._values)
+        yield "Restrains", self._restraint(rule, "restrain", given.restrain)
         if rule.action is not None:
-            yield "Does", ", ".join(self._action(rule))
-        yield "Goes on", f"{format_duration(rule.keep_firing_for)} after it cleared" if rule.keep_firing_for else ""
-        yield "Ends", f"{format_duration(rule.ttl)} after it was last known true" if rule.ttl else ""
+            yield "Does", ", ".join(self._action(rule, given.action or Action()))
+        goes_on = self._duration(rule.keep_firing_for, rule.keep_firing_for_unit)
+        yield "Goes on", f"{goes_on} after it cleared" if goes_on else ""
+        ends = self._duration(rule.ttl, rule.ttl_unit)
+        yield "Ends", f"{ends} after it was last known true" if ends else ""
         if rule.kind not in (RuleKind.MAKER_GATE, RuleKind.WATCH):
             killed = rule.kind is RuleKind.KILL and rule.latch is Latching.NONE
             yield "Latch", _LATCHES[Latching.MANUAL if killed else rule.latch]
             cooldown = self._duration(rule.cooldown, rule.cooldown_unit)
             after = "its re-arm" if rule.latch is not Latching.NONE or killed else "it cleared"
             yield "Locks out", f"{cooldown} after {after}, restraining all the while" if cooldown else ""
-        yield "In doubt", _in_doubt(rule)
+        yield "In doubt", self._in_doubt(rule, given)
         if rule.notify is not None:
             yield "Tells", f"{rule.notify.to}: “{rule.notify.text}”"
         yield "Formerly", ", ".join(f"`{name}`" for name in rule.formerly)
@@ -137,17 +143,41 @@ class _Page:
         shown = flag_text(self._ruling.flag_specs[value], number)
         return self._flag(value) if shown == whole else f"{self._flag(value)}, which is {whole}"
 
-    def _action(self, rule: RuleSpec) -> Iterator[str]:
-        action = rule.action
-        assert action is not None
-        if action.exit_risk:
-            name = action.exit_risk
+    def _restraint(self, rule: RuleSpec, part: str, resolved: Restraint) -> str:
+        """Return a restraint in words, each number that a flag gives with its flag behind."""
+        named = [flag for path, flag in rule.by_flag if path.partition(".")[0] == part]
+        by = f" (by {', '.join(f'`{flag}`' for flag in named)})" if named else ""
+        return f"{restraint_words(resolved)}{by}"
+
+    def _action(self, rule: RuleSpec, resolved: Action) -> Iterator[str]:
+        named = {path: f" ({self._flag(flag)})" for path, flag in rule.by_flag}
+        written = rule.action or Action()
+        if written.exit_risk:
+            name = written.exit_risk
             what = self._flag(name) if name in self._values else f"`{name}`"
             yield f"closes what is open ({what})" if name != "false" else "closes nothing"
-        if action.trim_pct is not None:
-            yield f"sells {action.trim_pct:g} % of what is open"
-        if action.hedge_ratio is not None:
-            yield f"hedges {action.hedge_ratio:g} of what is open"
+        if written.trim_pct is not None:
+            yield f"sells {resolved.trim_pct or 0:g} % of what is open{named.get('action.trim_pct', '')}"
+        if written.hedge_ratio is not None:
+            yield f"hedges {resolved.hedge_ratio or 0:g} of what is open{named.get('action.hedge_ratio', '')}"
+
+    def _in_doubt(self, rule: RuleSpec, given: Given) -> str:
+        lasts = self._duration(rule.unknown_grace, rule.unknown_grace_unit)
+        grace = f" for {lasts}" if lasts else ""
+        known = f", until it has been known for {format_duration(rule.min_clear)}" if rule.min_clear else ""
+        why = f" ({rule.on_unknown_reason})" if rule.on_unknown_reason else ""
+        if rule.kind is RuleKind.MAKER_GATE:
+            return f"grants nothing; a grant lapses {format_duration(rule.valid_for)} after it was last known true"
+        if rule.kind is RuleKind.WATCH:
+            return ""
+        if rule.on_unknown is OnUnknown.IGNORE:
+            return f"restrains nothing{why}"
+        if rule.on_unknown is OnUnknown.HOLD:
+            return f"stays as it was{why}"
+        if rule.on_unknown is OnUnknown.CUTBACK and given.unknown_cutback is not None:
+            cut = self._restraint(rule, "unknown_cutback", given.unknown_cutback)
+            return f"{cut} once it was not known{grace}{known}{why}"
+        return f"restrains all the same once it was not known{grace}{known}; nothing latches and no action begins"
 
     def flags(self) -> Iterator[str]:
         """Yield the table of flags, in the order of the file."""
@@ -193,26 +223,7 @@ class _Page:
 def _names_of(rule: RuleSpec) -> frozenset[str]:
     """Return the signals and flags that a rule depends on."""
     program = lay_out(rule)
-    action = rule.action.exit_risk if rule.action is not None else ""
-    named = [one for one in (rule.enabled, rule.hold_for, rule.cooldown, action) if isinstance(one, str) and one]
-    return frozenset(ref.signal for ref in program.refs) | program.flags | frozenset(named)
-
-
-def _in_doubt(rule: RuleSpec) -> str:
-    grace = f" for {format_duration(rule.unknown_grace)}" if rule.unknown_grace else ""
-    known = f", until it has been known for {format_duration(rule.min_clear)}" if rule.min_clear else ""
-    why = f" ({rule.on_unknown_reason})" if rule.on_unknown_reason else ""
-    if rule.kind is RuleKind.MAKER_GATE:
-        return f"grants nothing; a grant lapses {format_duration(rule.valid_for)} after it was last known true"
-    if rule.kind is RuleKind.WATCH:
-        return ""
-    if rule.on_unknown is OnUnknown.IGNORE:
-        return f"restrains nothing{why}"
-    if rule.on_unknown is OnUnknown.HOLD:
-        return f"stays as it was{why}"
-    if rule.on_unknown is OnUnknown.CUTBACK and rule.unknown_cutback is not None:
-        return f"{restraint_words(rule.unknown_cutback)} once it was not known{grace}{known}{why}"
-    return f"restrains all the same once it was not known{grace}{known}; nothing latches and no action begins"
+    return frozenset(ref.signal for ref in program.refs) | program.flags | frozenset(flags_beside(rule))
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

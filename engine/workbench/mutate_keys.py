@@ -59,10 +59,10 @@ def key_changes(spec: RuleSpec, said: Mapping[str, Data], flags: Mapping[str, Fl
     yield from _doubt(spec)
     if spec.kind in RESTRAINING:
         yield from _latch(spec)
-        yield from _restraint("restrain", said)
-        yield from _restraint("unknown_cutback", said)
+        yield from _restraint("restrain", said, flags)
+        yield from _restraint("unknown_cutback", said, flags)
         yield from _scope(spec)
-    yield from _action(said)
+    yield from _action(said, flags)
 
 
 def _times(
@@ -70,12 +70,14 @@ def _times(
 ) -> Iterator[KeyChange]:
     gate = spec.kind is RuleKind.MAKER_GATE
     values: dict[str, int] = {"valid_for": spec.valid_for} if gate else {
-        "for": _flagged(spec.hold_for, spec.hold_for_unit, flags), "keep_firing_for": spec.keep_firing_for,
-        "cooldown": _flagged(spec.cooldown, spec.cooldown_unit, flags), "unknown_grace": spec.unknown_grace,
+        "for": _flagged(spec.hold_for, spec.hold_for_unit, flags),
+        "keep_firing_for": _flagged(spec.keep_firing_for, spec.keep_firing_for_unit, flags),
+        "cooldown": _flagged(spec.cooldown, spec.cooldown_unit, flags),
+        "unknown_grace": _flagged(spec.unknown_grace, spec.unknown_grace_unit, flags),
         "min_clear": spec.min_clear,
     }
     if spec.ttl:
-        values["ttl"] = spec.ttl
+        values["ttl"] = _flagged(spec.ttl, spec.ttl_unit, flags)
     for key, value in values.items():
         written = said.get(key)
         before = when(value) if written is None else str(written)
@@ -121,7 +123,7 @@ def _latch(spec: RuleSpec) -> Iterator[KeyChange]:
             )
 
 
-def _restraint(key: str, said: Mapping[str, Data]) -> Iterator[KeyChange]:
+def _restraint(key: str, said: Mapping[str, Data], flags: Mapping[str, FlagSpec]) -> Iterator[KeyChange]:
     written = said.get(key)
     if not isinstance(written, dict):
         return
@@ -130,9 +132,9 @@ def _restraint(key: str, said: Mapping[str, Data]) -> Iterator[KeyChange]:
         if name == "level" and _LEVELS.index(value) > 1:
             looser.append(_LEVELS[_LEVELS.index(value) - 1])
         elif name == "size_mult":
-            looser.append(round((value + 1) / 2, 6))
+            looser.append(round((_number(value, flags) + 1) / 2, 6))
         elif name == "max_notional_usd":
-            looser.append(round(value * 1.1, 6))
+            looser.append(round(_number(value, flags) * 1.1, 6))
         elif isinstance(value, list) and len(value) > 1:
             looser += [[item for item in value if item != one] for one in value]
         for other in looser:
@@ -158,7 +160,7 @@ def _scope(spec: RuleSpec) -> Iterator[KeyChange]:
         )
 
 
-def _action(said: Mapping[str, Data]) -> Iterator[KeyChange]:
+def _action(said: Mapping[str, Data], flags: Mapping[str, FlagSpec]) -> Iterator[KeyChange]:
     written = said.get("action")
     if not isinstance(written, dict):
         return
@@ -176,11 +178,20 @@ def _action(said: Mapping[str, Data]) -> Iterator[KeyChange]:
                         after=f"{name}: {str(other).lower()}", edits=(("action", {**written, name: other}),),
                         hint="expect action: {exit_risk: ...} at the firing, under each value that its flag may have",
                     )
-        elif isinstance(value, int | float):
-            for factor in (0.9, 1.1):
+        else:
+            number = _number(value, flags)
+            # A flag at 0 starts nothing: what must be seen then is that nothing starts.
+            for share in (round(number * 0.9, 9), round(number * 1.1, 9)) if number else (0.1,):
                 yield KeyChange(
-                    operator="action", path=("action", name), before=f"{name}: {value}",
-                    after=f"{name}: {round(value * factor, 9)}",
-                    edits=(("action", {**written, name: round(value * factor, 9)}),),
-                    hint=f"expect action: {{{name}: {value}}} at the firing",
+                    operator="action", path=("action", name), before=f"{name}: {value}", after=f"{name}: {share}",
+                    edits=(("action", {**written, name: share}),),
+                    hint=f"expect action: {{{name}: {number:g}}} at the firing" if number
+                    else "expect action: none at the firing",
                 )
+
+
+def _number(value: Data, flags: Mapping[str, FlagSpec]) -> float:
+    """Return a number that a flag's default may give."""
+    number = flags[value].default if isinstance(value, str) else value
+    assert isinstance(number, int | float), "the loader lets only numbers be numbers"
+    return float(number)

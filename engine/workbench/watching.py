@@ -138,7 +138,7 @@ class Watch:
             self._keep_episode(life, life.episode, move.at, still=False)
             was_inside = False
         if inside and not was_inside:
-            action = action_words(life.instance.compiled.spec.action, flags)
+            action = action_words(life.instance.compiled.action, flags)
             life.episode = EpisodeSpan(number=move.episode, begin=move.at, end=move.at, open=True, action=action)
         elif was_inside and not inside and life.episode is not None:
             self._keep_episode(life, life.episode, move.at, still=False)

@@ -22,6 +22,7 @@ from engine.model.samples import SignalKind, Status
 from engine.model.time import MINUTE, parse_instant
 from engine.model.truth import Truth
 from engine.policy.join import OrderKey, Policy, join_all
+from engine.ruleset.durations import duration_under
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.reading import inputs_of
 from engine.ruleset.spec import RESTRAINING, OnUnknown, RuleKind, RuleSet, RuleSpec
@@ -130,9 +131,10 @@ def play(spec: RuleSpec, timeline: Timeline, instants: list[int]) -> dict[int, d
 def doubtful_instants(spec: RuleSpec, timeline: Timeline, series: Series) -> list[int]:
     """Return instants at which `series` has been degraded for longer than the grace of `spec`, and still is."""
     window = max((ref.window for ref in inputs_of(spec.expr, spec.clear_expr)), default=0)
+    grace = duration_under(spec.unknown_grace, spec.unknown_grace_unit, flags_with(timeline.flags))
     found: set[int] = set()
     for since, until in degraded(timeline, series, window):
-        begin = since + spec.unknown_grace
+        begin = since + grace
         steps = range(0, timeline.length() * timeline.step + 1, timeline.step)
         nearby = [begin, begin + 1, *steps, *(at + timeline.step // 2 for at in steps), until - 1]
         found.update(at for at in nearby if begin <= at < until)

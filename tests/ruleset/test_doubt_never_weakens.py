@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.model.restraints import NONE, Level, Restraint
 from engine.model.truth import Truth
 from engine.policy.join import join_all
+from engine.ruleset.durations import duration_under
 from engine.ruleset.spec import Latching, RuleKind, RuleSpec
 from tests.ruleset.notation import World, rule
 
@@ -79,7 +80,7 @@ def test_a_gap_never_weakens_what_is_in_force(seed: int, way: str, expressions: 
         doubted_for = at - start
         (view,) = gapped.book.views(gapped.at)
         claimed = expressions is ONE_SIGNAL or view.truth is Truth.UNKNOWN
-        if claimed and start <= at < end and doubted_for >= spec.unknown_grace / 1e9:
+        if claimed and start <= at < end and doubted_for >= duration_under(spec.unknown_grace, 1, {}) / 1e9:
             assert restraint(gapped).covers(restraint(whole)), (seed, at, spec.expr.text)
 
 

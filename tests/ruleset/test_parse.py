@@ -110,8 +110,8 @@ def test_a_flag_is_kept_as_a_name_with_its_worth() -> None:
     assert (found.cooldown, found.cooldown_unit) == ("DEPEG_ACTION_COOLDOWN_MIN", MINUTE)
 
 
-def test_only_for_cooldown_and_enabled_take_flags() -> None:
-    for key in ("keep_firing_for", "unknown_grace", "min_clear", "ttl"):
+def test_a_flag_gives_neither_the_end_of_doubt_nor_a_lease() -> None:
+    for key in ("min_clear",):
         assert codes(**{key: "DEPEG_ACTION_COOLDOWN_MIN"}) == ["schema-pattern"]
 
 

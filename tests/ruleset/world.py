@@ -62,6 +62,11 @@ FLAGS: Mapping[str, FlagSpec] = {
         flag("SLIPPAGE_MIN_FILLS", 20, Unit.COUNT, low=1.0, high=1000.0),
         flag("ENTRY_MAX_SPREAD_BPS", 50, Unit.BPS, low=0.0, high=10_000.0),
         flag("ENTRY_MAX_NOTIONAL_USD", 5000, Unit.USD, low=0.0),
+        flag("SIZE_SHARE", 0.5, Unit.RATIO, low=0.05, high=0.95),
+        flag("HEDGE_SHARE", 0, Unit.RATIO, low=0.0, high=1.0),
+        flag("TRIM_SHARE_PCT", 50, Unit.PCT, low=0.0, high=100.0),
+        flag("CAP_USD", 1000, Unit.USD, low=10.0, high=100_000.0),
+        flag("CUTBACK_TTL_MIN", 30, low=1.0, high=1440.0),
     )
 }
 ANCHORS = frozenset({"usdt-wobbly", "feed-stale", "test"})
