@@ -291,7 +291,9 @@ def _in_force(ruling: Ruling, running: Running | None) -> Ruling:
     if running is None:
         return ruling
     return replace(
-        ruling, flag_environment={**ruling.flag_environment, **operator_values(ruling, running.flags)}
+        ruling, flag_environment={**ruling.flag_environment, **operator_values(ruling, running.flags)},
+        # A line that has ended denies nothing: to take it out loosens nothing.
+        denylist=tuple(one for one in ruling.denylist if not 0 < one.until <= running.at),
     )
 
 

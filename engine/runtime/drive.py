@@ -33,6 +33,7 @@ from engine.runtime.cursor import FeedCursor
 from engine.runtime.gate import PolicyGate
 from engine.runtime.halt_file import HaltFile
 from engine.runtime.loop import BURST, NEVER, Loop, Parts
+from engine.runtime.nightly import Nightly
 from engine.runtime.operator_side import Asked, broke, ended, stopping
 from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
@@ -96,11 +97,14 @@ class Drive:
         self._asked: Asked | None = None
         self._reloader: Reloader | None = None
         self._driven: Parts | None = None
+        self._nightly: Nightly | None = None
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until the tape is over or somebody stops it, and return the summary."""
         halt_file = HaltFile(where.halt)
         self._asked = Asked(self._queue, halt_file, lambda: self._status(True))
+        # What happened on a tape is no reason to edit what the next live run denies.
+        self._nightly = Nightly(where.path, self._set.observer.warn)
         breathing = Breathing(
             now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue, ready=self._caught_up
         )
@@ -158,6 +162,8 @@ class Drive:
     def _observe(self, effect: Effect) -> float:
         if self._asked is not None and self._loop is not None:
             self._asked.hear(effect, self._loop.current)
+        if self._nightly is not None:
+            self._nightly.hear(effect)
         if isinstance(effect, _TELLING):
             self._status_due = 0
         return self._set.observer.effect(effect)

@@ -30,6 +30,7 @@ from engine.runtime.control_server import ControlServer
 from engine.runtime.gate import PolicyGate
 from engine.runtime.halt_file import HaltFile
 from engine.runtime.live_loop import LiveLoop, LiveParts
+from engine.runtime.nightly import Nightly
 from engine.runtime.operator_side import Asked, broke, ended, stopping
 from engine.runtime.options import Observer
 from engine.runtime.perform import Performer
@@ -84,6 +85,7 @@ class LiveDrive:
         self._open = False
         """Whether the venue was opened: then it is to be closed."""
         self._loop: LiveLoop | None = None
+        self._nightly: Nightly | None = None
         self._asked: Asked | None = None
         self._reloader: Reloader | None = None
 
@@ -100,6 +102,7 @@ class LiveDrive:
         """Run until somebody stops it, and return the last status. VenueRefused where the venue cannot be used."""
         halt_file = HaltFile(where.halt)
         self._asked = Asked(self._queue, halt_file, lambda: self._status(running=True))
+        self._nightly = Nightly(where.path, self._set.warn, self._set.root)
         breathing = Breathing(now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue)
         breathing.on_breath.append(self._look)
         loop = self._loop = LiveLoop(self._parts(breathing))
@@ -208,6 +211,8 @@ class LiveDrive:
     def _observe(self, effect: Effect) -> float:
         if self._asked is not None and self._loop is not None:
             self._asked.hear(effect, self._loop.current)
+        if self._nightly is not None:
+            self._nightly.hear(effect)
         try:
             self._set.observer.effect(effect)
         except Exception as broken:
