@@ -10,8 +10,10 @@ from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
 from engine.model.market import Levels, Quote
+from engine.model.orders import Intent
 from engine.model.restraints import Level
 from engine.model.sizing import Sized
+from engine.policy.quotes import quote_left
 
 if TYPE_CHECKING:
     from engine.core.state import State
@@ -65,6 +67,23 @@ class Look:
         for item in state.book.unmet(account=self.account, venue=venue, symbol=symbol, intent=intent):
             level = max(level, item.restraint.level)
         return level
+
+    def in_quote(self, symbol: str) -> str:
+        """Return the symbol to enter in place of `symbol`, where its quote is denied and another is left."""
+        assert self._state is not None
+        state = self._state
+        for (venue, name), known in self.instruments.items():
+            if name != symbol:
+                continue
+            denied = state.policy.restraint((self.account, venue, symbol, Intent.ENTRY.value)).deny_quotes
+            left = quote_left(state.quote_preference, denied)
+            if known.quote not in denied or left is None:
+                return symbol
+            return next((
+                other.symbol for (where, _), other in self.instruments.items()
+                if (where, other.base, other.quote, other.kind) == (venue, known.base, left, known.kind)
+            ), symbol)
+        return symbol
 
     def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
         """Return what an entry of the usual size is to be worth."""

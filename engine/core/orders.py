@@ -118,7 +118,7 @@ def _circumstances(state: State, at: int, proposal: Proposal, book: RuleBook, po
         policy=policy,
         instrument=state.look.instrument(proposal.venue, proposal.symbol),
         exposure=state.execution.exposure(proposal.account, proposal.venue, proposal.symbol),
-        unmet=unmet, judge=judge, maker_granted=maker_granted,
+        unmet=unmet, judge=judge, maker_granted=maker_granted, quote_preference=state.quote_preference,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from decimal import Decimal
 
+from engine.core.depeg import depeg_active
 from engine.core.state import State
 from engine.model.codec import Data, decimal_text
 from engine.model.fills import Position
@@ -12,6 +13,7 @@ from engine.model.ledger import OrderRecord
 from engine.model.restraints import NONE, InForce, Level, Restraint
 from engine.model.samples import Status
 from engine.model.time import SECOND
+from engine.policy.quotes import quote_left
 from engine.ruleset.words import restraint_words
 
 
@@ -22,6 +24,7 @@ def status(state: State) -> Data:
         **_headline(state, overall),
         "at": state.at, "mode": state.mode.value, "level": overall.level.word, "size_mult": overall.size_mult,
         "mute": sorted(overall.mute), "deny": sorted(overall.deny), "deny_quotes": sorted(overall.deny_quotes),
+        "quote": quote_left(state.quote_preference, overall.deny_quotes), "risk_depeg_active": depeg_active(state),
         "max_notional_usd": None if overall.max_notional_usd is None else decimal_text(overall.max_notional_usd),
         "restrains": [_restrains(state, item) for item in state.policy.in_force if item.restraint != NONE],
         "positions": _positions(state),

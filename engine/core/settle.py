@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.core.candidate import Candidate
+from engine.core.depeg import tell_depeg
 from engine.core.state import WARM_UP, State
 from engine.model.effects import Effect, InternalFault, Notify, PolicyChanged, RuleMoved
 from engine.model.restraints import Level
@@ -87,6 +88,7 @@ def rejoin(state: State, at: int, out: list[Effect]) -> None:
     in_force = (*state.standing(), *state.book.restraints())
     after = Policy(in_force, before.version + 1)
     state.policy = after
+    tell_depeg(state, at)
     _count_level(state, before.overall.level, after.overall.level, at)
     _compare(state, at)
     if after.overall == before.overall and binding(before.in_force) == binding(after.in_force):

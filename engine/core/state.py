@@ -137,6 +137,8 @@ class State:
     """Makes an empty snapshot, where a checkpoint or a reload needs another one."""
     offered: dict[str, Ruling] = field(default_factory=dict)
     """Rulings that a `Reload` may name, by their digests; the shell puts them here first. No part of what is kept."""
+    quote_preference: tuple[str, ...] = ()
+    """Which quote takes over where a rule denies one, the most wanted first. No part of what is kept."""
     denials_end_at: int | None = None
     """When the next line of the denylist ends."""
     boundary_at: int = 0

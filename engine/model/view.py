@@ -41,7 +41,13 @@ class View(Protocol):
 
 
 class StrategyView(View, Protocol):
-    """What strategies see beside that: how large an entry may be."""
+    """What strategies see beside that: how large an entry may be, and against what."""
+
+    def in_quote(self, symbol: str) -> str:
+        """Return the symbol to enter in place of `symbol`: the same coin in the next preferred quote.
+
+        That is `symbol` itself where its quote is not denied, and where the coin is not traded in what is left.
+        """
 
     def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
         """Return what an entry of the usual size `usual` (quote currency) is to be worth: risk parity, its caps."""

@@ -18,6 +18,7 @@ from engine.model.restraints import InForce, Level, Restraint
 from engine.model.truth import Truth
 from engine.policy.exposure import reduces_exposure
 from engine.policy.join import OrderKey, Policy, binding, join_all
+from engine.policy.quotes import quote_left
 
 _SEAL = object()
 
@@ -74,6 +75,8 @@ class Circumstances:
     """Restraints of rules that have no instance for this order yet: they count as unknown."""
     judge: Callable[[dict[str, float | str], dict[str, str]], Sequence[Verdict]]
     maker_granted: Callable[[str, str, str], tuple[bool, tuple[str, ...]]]
+    quote_preference: tuple[str, ...] = ()
+    """Which quote takes over where one is denied, the most wanted first."""
 
 
 def review(proposal: Proposal, now: Circumstances) -> Approved | Refused:
@@ -119,7 +122,11 @@ def _review_entry(proposal: Proposal, now: Circumstances, instrument: Instrument
     unmet = now.unmet(key)
     in_force = (*now.policy.matching(key), *unmet)
     restraint = join_all(item.restraint for item in in_force)
-    refusal = _forbidden(proposal, instrument, restraint, binding(in_force))
+    refusal = _forbidden(proposal, restraint, binding(in_force))
+    if refusal is None and instrument.quote in restraint.deny_quotes:
+        left = quote_left(now.quote_preference, restraint.deny_quotes)
+        allowed = "none, and none is left" if left is None else f"{left}, the next preferred quote"
+        refusal = _refuse(proposal, "quote_denied", "deny_quotes", allowed, instrument.quote, binding(in_force))
     if refusal is not None:
         return refusal
     if proposal.post_only:
@@ -132,9 +139,7 @@ def _review_entry(proposal: Proposal, now: Circumstances, instrument: Instrument
     return _judged(sized, proposal, now)
 
 
-def _forbidden(
-    proposal: Proposal, instrument: Instrument, restraint: Restraint, rules: tuple[str, ...]
-) -> Refused | None:
+def _forbidden(proposal: Proposal, restraint: Restraint, rules: tuple[str, ...]) -> Refused | None:
     highest = Level.ENTRIES_PAUSED if proposal.intent is Intent.HEDGE else Level.NORMAL
     if restraint.level > highest:
         return _refuse(proposal, "level", "level", f"up to {highest.word}", f"at {restraint.level.word}", rules)
@@ -142,8 +147,6 @@ def _forbidden(
         return _refuse(proposal, "muted", "mute", "other intents", proposal.intent.value, rules)
     if proposal.symbol in restraint.deny:
         return _refuse(proposal, "denied", "deny", "other symbols", proposal.symbol, rules)
-    if instrument.quote in restraint.deny_quotes:
-        return _refuse(proposal, "quote_denied", "deny_quotes", "other quotes", instrument.quote, rules)
     return None
 
 

@@ -96,6 +96,7 @@ def rewire(
         config.ruling(), producers, account=settings.account, floor=settings.floor, at=at, fresh=fresh,
         terms=settings.execution,
     )
+    state.quote_preference = settings.quote_preference
     return state, PaperVenue(_exchange(config, state))
 
 

@@ -88,6 +88,21 @@ def test_each_restraint_refuses_an_entry_and_no_exit(restraint: Restraint, reaso
     assert isinstance(review(EXIT, circumstances(restraint)), Approved)
 
 
+@pytest.mark.parametrize(("denied", "allowed"), [
+    ({"USDT"}, "USDC, the next preferred quote"), ({"USDT", "USDC"}, "FDUSD, the next preferred quote"),
+    ({"USDT", "USDC", "FDUSD"}, "none, and none is left"),
+])
+def test_a_denied_quote_says_which_is_left(denied: set[str], allowed: str) -> None:
+    now = replace(
+        circumstances(Restraint(deny_quotes=frozenset(denied))), quote_preference=("USDT", "USDC", "FDUSD")
+    )
+    refused = review(ENTRY, now)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.limit, refused.allowed, refused.asked, refused.rules) == (
+        "quote_denied", "deny_quotes", allowed, "USDT", ("guard.test",)
+    )
+
+
 def test_a_cutback_shrinks_to_the_step_and_says_what_was_asked() -> None:
     """The size that is left is on the step, never above the share that is allowed."""
     approved = review(replace(ENTRY, quantity=Decimal("10.3")), circumstances(Restraint(size_mult=0.5)))

@@ -71,6 +71,8 @@ class World:
         self.execution, self.breakout, self.guardian = Execution(), EventBreakout(), Guardian()
         self.execution.begin("t1", 0, ())
         self.policy = Policy((), 1)
+        self.quotes_in_place: dict[str, str] = {}
+        """What is entered in place of a symbol whose quote is denied."""
         self.refuses: Callable[[Proposal], bool] = lambda proposal: False
         self.withholds: Callable[[PlaceOrder], bool] = lambda order: False
         self.loses: Callable[[PlaceOrder], bool] = lambda order: False
@@ -102,6 +104,9 @@ class World:
 
     def level(self, venue: str, symbol: str, intent: str) -> Level:
         return self.policy.restraint((self.account, venue, symbol, intent)).level
+
+    def in_quote(self, symbol: str) -> str:
+        return self.quotes_in_place.get(symbol, symbol)
 
     def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
         return Sized(notional=usual)
