@@ -23,7 +23,7 @@ run: $(VENV)/runtime.stamp
 	@$(VENV)/bin/engine run --tape demo $(if $(SPEED),--speed $(SPEED))
 
 test: $(VENV)/dev.stamp
-	@$(VENV)/bin/python -m pytest -q -n 2 $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -n 4 --maxschedchunk 8 $(ARGS)
 
 live: $(VENV)/live.stamp
 

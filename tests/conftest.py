@@ -15,15 +15,23 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 _skipped: list[str] = []
+LONGEST = ("live", "simulation", "contract", "workbench")
+"""Folders whose tests wait for a clock or a process: begun first, so that no worker is left alone with them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the recordings where there are none."""
+    """Put the longest first; skip what needs the recordings where there are none."""
+    items.sort(key=_place)
     if SHARED.is_dir():
         return
     for item in items:
         if item.get_closest_marker("needs_shared"):
             item.add_marker(pytest.mark.skip(reason="a clone alone has no ../shared"))
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
