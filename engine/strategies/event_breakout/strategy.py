@@ -84,36 +84,8 @@ class EventBreakout:
         self._heard[heard] = None
         if len(self._heard) > REMEMBERED:
             del self._heard[next(iter(self._heard))]
-        wishes = [wish for symbol in event.symbols for wish in self._on_listing(at, event, symbol, view)]
-        self._reckon(view)
-        return wishes
-
-    def _on_listing(self, at: int, event: Announcement, announced_symbol: str, view: StrategyView) -> list[Wish]:
-        symbol = view.in_quote(announced_symbol)
-        running = self._plans.get(symbol)
-        if running is not None:
-            story = running.story(at, "ignored", "listing not traded: a plan for it is running")
-            return [story, *self._skipped(at, view, "running")]
-        made = announced.plan_for(at, event, symbol, self._venues.get(symbol), view)
-        if isinstance(made, Plan) and at - self._coins.get(made.coin, at - self._same_coin) < self._same_coin:
-            made = announced.skipped(at, symbol, "same_event", f"{made.coin} was planned for an announcement already")
-        if not isinstance(made, Plan):
-            return [made.line, *self._skipped(at, view, made.reason)]
-        self._numbered += 1
-        made.number = self._numbered
-        self._plans[symbol] = made
-        self._coins.pop(made.coin, None)
-        self._coins[made.coin] = at
-        if len(self._coins) > REMEMBERED:
-            del self._coins[next(iter(self._coins))]
-        instead_of = announced_symbol if symbol != announced_symbol else ""
-        mode = "dry" if view.flags["EVENT_BREAKOUT_DRY_RUN"] else "live"
-        return [announced.planned(at, made, view, instead_of), *self._count(at, view, PLANS, mode)]
-
-    def _on_delisting(self, at: int, event: Announcement, view: StrategyView, orders: OrdersView) -> list[Wish]:
-        """Nothing is bought after it, and what is held is sold: the price it was bought for is not coming back."""
         wishes: list[Wish] = []
-        for symbol in event.symbols:
+        for symbol in dict.fromkeys(map(view.in_quote, event.symbols)):
             running = self._plans.get(symbol)
             if running is not None:
                 wishes.append(running.story(at, "ignored", "listing not traded: a plan for it is running"))
