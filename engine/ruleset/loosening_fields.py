@@ -20,6 +20,10 @@ from engine.ruleset.spec import RESTRAINING, Latching, OnUnknown, RuleKind, Rule
 from engine.ruleset.words import restraint_words
 
 _APART = "firing would restrain less than the doubt it may replace (see unknown_cutback)"
+_TIMES = (
+    ("for", "hold_for"), ("keep_firing_for", "keep_firing_for"), ("cooldown", "cooldown"), ("ttl", "ttl"),
+    ("unknown_grace", "unknown_grace"),
+)
 _LATCHES = (Latching.NONE, Latching.BOUNDARY, Latching.MANUAL)
 _DOUBT = {OnUnknown.IGNORE: 0, OnUnknown.HOLD: 1, OnUnknown.CUTBACK: 2, OnUnknown.RESTRICT: 2}
 
@@ -136,23 +140,20 @@ def _flags_read(old: Side, new: Side) -> Iterator[Difference]:
 
 def _may_move(old: Side, new: Side) -> Iterator[Difference]:
     """A number that only a review could change is now one that an operator may set to less."""
-    was, now = old.spec, new.spec
-    slots: list[tuple[str, object, object]] = [
-        ("keep_firing_for", was.keep_firing_for, now.keep_firing_for), ("ttl", was.ttl, now.ttl),
-        ("unknown_grace", was.unknown_grace, now.unknown_grace),
-    ]
-    before, after = dict(was.by_flag), dict(now.by_flag)
-    for path in after:
+    for what, key in _TIMES:
+        one, other = getattr(old.spec, key), getattr(new.spec, key)
+        if isinstance(other, str) and isinstance(one, int) and one:
+            yield what, format_duration(one), new.flag(other), _moves(other)
+    before = dict(old.spec.by_flag)
+    for path, flag in new.spec.by_flag:
         part, _, key = path.partition(".")
-        held = getattr(was, part)
-        number = None if held is None or held == NONE else getattr(held, key)
-        slots.append((path, before.get(path, None if part != "action" and number == 1 else number), after[path]))
-    for what, one, other in slots:
-        if isinstance(other, str) and not isinstance(one, str) and one:
-            shown = format_duration(one) if isinstance(one, int) else f"{one:g}"
-            yield what, shown, new.flag(other), (
-                Direction.INCOMPARABLE, f"an operator may move {other} within its range, where a number stood",
-            )
+        stood = getattr(getattr(old.spec, part), key, None)
+        if path not in before and stood is not None and (key, stood) != ("size_mult", 1):
+            yield path, f"{stood:g}", new.flag(flag), _moves(flag)
+
+
+def _moves(flag: str) -> Judged:
+    return Direction.INCOMPARABLE, f"an operator may move {flag} within its range, where a number stood"
 
 
 def _durations(old: Side, new: Side) -> Iterator[Difference]:
