@@ -160,7 +160,8 @@ class Funding:
             self.intervals[symbol] = (due - since) * MS
         self._next_ms[symbol] = due
         interval = self.intervals.get(symbol, USUAL_FUNDING)
-        return Read(FundingRate(VENUE, symbol, rate, interval, at * MS, received_at), at, at)
+        told = FundingRate(VENUE, symbol, rate, interval, at * MS, received_at, next_at=due * MS)
+        return Read(told, at, at)
 
 
 class Reader:

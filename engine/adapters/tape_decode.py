@@ -124,9 +124,13 @@ def _read_oracle(fields: Fields, names: Names) -> OraclePrice:
 
 
 def _read_funding(fields: Fields, names: Names) -> FundingRate:
-    _, received, key, rate, interval, venue_at = fields
+    _, received, key, rate, interval, venue_at, *more = fields
     venue, symbol = names[key]
-    return FundingRate(venue, symbol, _finite(rate), int(interval), int(venue_at), int(received))
+    word, next_at = more or (b"next", b"0")
+    paid = _one_of(word, b"paid", b"next")
+    return FundingRate(
+        venue, symbol, _finite(rate), int(interval), int(venue_at), int(received), paid, int(next_at)
+    )
 
 
 def _read_announcement(fields: Fields, names: Names) -> Announcement:

@@ -80,7 +80,9 @@ def _oracle_text(e: OraclePrice, at: int, name: Callable[[str, str], int]) -> st
 
 
 def _funding_text(e: FundingRate, at: int, name: Callable[[str, str], int]) -> str:
-    return f"F\t{e.received_at}\t{name(e.venue, e.symbol)}\t{number(e.rate)}\t{e.interval}\t{e.venue_at}"
+    line = f"F\t{e.received_at}\t{name(e.venue, e.symbol)}\t{number(e.rate)}\t{e.interval}\t{e.venue_at}"
+    # Only where it says more than tapes once did: those stay as they are, byte for byte.
+    return f"{line}\t{'paid' if e.paid else 'next'}\t{e.next_at}" if e.paid or e.next_at else line
 
 
 def _announcement_text(e: Announcement, at: int, name: Callable[[str, str], int]) -> str:

@@ -184,7 +184,8 @@ class ParquetFile:
         rate = row["funding_rate"]
         if rate is None or not math.isfinite(rate):
             return "funding rate missing"
-        return FundingRate(*self._of(row), float(rate), self._interval, at, at)
+        # Such tables hold what was paid, and not how often: that changes from one row to the next.
+        return FundingRate(*self._of(row), float(rate), 0, at, at, paid=True)
 
     def _oracle(self, row: Row, at: int) -> TapeEvent | str:
         if not _positive(row["answer_e8"]):

@@ -107,12 +107,12 @@ def depth_snapshot(book: StreamBook, limit: int, at: int, form: Fineness) -> Dat
     }
 
 
-def mark_price(symbol: str, mark: tuple[str, str], every: int, at: int) -> Data:
-    """Return (mark price, funding rate) at `at` (ns); the index is the same, and funding is paid each `every` ns."""
+def mark_price(symbol: str, mark: tuple[str, str], due: int, at: int) -> Data:
+    """Return (mark price, funding rate) at `at` (ns); the index is the same, and funding is paid next at `due` (ns)."""
     price, rate = mark
     return {
         "e": "markPriceUpdate", "E": at // MS, "s": symbol, "p": price, "P": price, "i": price, "r": rate,
-        "T": (at // every + 1) * every // MS,
+        "T": due // MS,
     }
 
 

@@ -38,13 +38,14 @@ Say = Callable[[str, Data], None]
 class _Symbol:
     """What the streams know of one symbol."""
 
-    __slots__ = ("book", "candle", "form", "funding_every", "quote", "trades")
+    __slots__ = ("book", "candle", "form", "funding_every", "funding_next", "quote", "trades")
 
     def __init__(self) -> None:
         self.book = StreamBook()
         self.candle = Candle()
         self.form = Fineness()
         self.funding_every = payloads.FUNDING_EVERY
+        self.funding_next = 0
         self.quote: Quote | None = None
         self.trades = 0
 
@@ -108,13 +109,20 @@ class MarketStreams:
             self._say(low + "@kline_1m", known.candle.data(event.symbol, at, known.form))
 
     def on_funding(self, event: FundingRate) -> None:
-        """Take over how often funding is paid: the mark price stream tells when it is due."""
+        """Take over when and how often funding is paid: the mark price stream tells when it is due."""
+        known = self._of(event.symbol)
         if event.interval > 0:
-            self._of(event.symbol).funding_every = event.interval
+            known.funding_every = event.interval
+        if not event.paid:
+            known.funding_next = event.next_at
 
     def on_mark(self, symbol: str, mark: tuple[str, str], at: int) -> Data:
         """Tell (mark price, funding rate) of `at` (ns), as the venue writes them; return the message."""
-        data = payloads.mark_price(symbol, mark, self._of(symbol).funding_every, at)
+        known = self._of(symbol)
+        due = known.funding_next
+        if due <= at:
+            due = (at // known.funding_every + 1) * known.funding_every
+        data = payloads.mark_price(symbol, mark, due, at)
         for speed in MARK_SPEEDS:
             self._tell(f"{symbol.lower()}@markPrice{speed}", data)
         return data

@@ -104,6 +104,8 @@ class Shift:
                 event, venue=VENUE, first_id=event.first_id + self.ids, last_id=event.last_id + self.ids,
                 previous_id=previous, venue_at=venue_at, received_at=received_at,
             )
+        if isinstance(event, FundingRate) and event.next_at:
+            event = replace(event, next_at=self.instant(event.next_at))
         return replace(event, venue=VENUE, venue_at=venue_at, received_at=received_at)
 
 

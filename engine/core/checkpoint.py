@@ -33,6 +33,7 @@ def dump_state(state: State) -> Data:
         "tally": state.tally.dump(),
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
+        "funding": state.funding.dump(),
         "strategies": {strategy.name: strategy.dump() for strategy in state.strategies},
         "stops": state.stops.dump(), "router": state.router.dump(), "prices": state.prices.dump(),
         "offenders": state.offenders.dump(),
@@ -66,6 +67,8 @@ def load_state(state: State, data: Data) -> None:
     _load_known(state, data)
     state.guardian.load(data["guardian"])
     state.execution.load(data["execution"])
+    if "funding" in data:
+        state.funding.load(data["funding"])
     for strategy in state.strategies:
         if strategy.name in data["strategies"]:
             strategy.load(data["strategies"][strategy.name])

@@ -8,7 +8,7 @@ from engine.core.candidate import Candidate
 from engine.core.noted import told_proposal
 from engine.core.state import State
 from engine.execution.router import Granted
-from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOrder
+from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOrder, PlanMade
 from engine.model.history import MarkKind
 from engine.model.orders import Cancellation, Closing, Proposal
 from engine.model.restraints import InForce
@@ -127,12 +127,29 @@ def converge(state: State, at: int, out: list[Effect]) -> None:
     for episode in state.book.take_episodes():
         if episode.action is not None:
             state.stirred = True
-            opened = state.execution.open_targets(at, episode, state.flags.values)
+            # The hedge first: it is worked out from what is held now, like the trim beside it.
+            hedged = state.execution.hedges.open(at, episode, state.look)
+            opened = [*hedged, *state.execution.open_targets(at, episode, state.flags.values)]
             state.tally.notifications += sum(isinstance(effect, Notify) for effect in opened)
             out.extend(opened)
+    version = state.book.version
+    if state.execution.hedges.wants_look(version):
+        state.stirred = True
+        dispatch(state, at, state.execution.hedges.step(at, state.look, state.book.episode, version), out)
     if state.execution.has_targets():
         state.stirred = True
+        _drop_trims(state, at, out)
         dispatch(state, at, state.execution.converge(at, state.look), out)
+
+
+def _drop_trims(state: State, at: int, out: list[Effect]) -> None:
+    """Give up the trims of rules that nobody enforces any more: a feature that is off sends nothing."""
+    for target in state.execution.targets.trims():
+        rule = target.name.partition("/")[0]
+        if not any(one.compiled.enforced for one in state.book.of_rule(rule)):
+            state.execution.targets.drop(target)
+            text = f"{target.name}: its rule is off, the position stays as it is"
+            out.append(PlanMade(at=at, strategy="execution", symbol=target.symbol, state="trim_dropped", text=text))
 
 
 __all__ = ["converge", "dispatch", "granted_at"]

@@ -21,6 +21,7 @@ from engine.model.restraints import EVERYTHING, NONE, InForce, Level, Restraint
 from engine.model.strategy import Strategy
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
+from engine.risk.funding import FundingCost
 from engine.risk.guardian import Guardian
 from engine.risk.offenders import Offenders
 from engine.risk.prices import Prices
@@ -118,6 +119,7 @@ class State:
     stops: StopValidator
     router: Router
     look: Look
+    funding: FundingCost = field(default_factory=FundingCost)
     prices: Prices = field(default_factory=Prices)
     offenders: Offenders = field(default_factory=Offenders)
     mode: RunMode = RunMode.DRY_RUN

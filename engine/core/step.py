@@ -109,6 +109,9 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
         derived += state.execution.on_event(item, state.look)
     if state.guardian.interested(event):
         derived += state.guardian.on_event(item, state.look)
+    if is_order or state.funding.interested(event):
+        hedges = state.execution.hedges.usd(state.look)
+        derived += state.funding.on_event(item, state.look, state.reducers.funding, hedges)
     if is_order:
         derived += state.stops.on_event(item, state.look, state.execution)
         state.offenders.hear(derived)
@@ -152,7 +155,7 @@ def _next_due(state: State) -> int | None:
     for due in (
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.denials_end_at, _work_due(state),
+        state.guardian.next_due(), state.funding.next_due(), state.denials_end_at, _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
@@ -206,6 +209,10 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     due = _work_due(state)
     working = due is not None and due <= at
     derived = list(state.guardian.on_timer(at, state.look))
+    funding_due = state.funding.next_due()
+    if funding_due is not None and funding_due <= at:
+        hedges = state.execution.hedges.usd(state.look)
+        derived += state.funding.on_timer(at, state.look, state.reducers.funding, hedges)
     if working:
         derived += state.execution.on_timer(at, state.look)
         derived += state.stops.on_timer(at, state.look, state.execution)

@@ -55,10 +55,16 @@ class Desk:
         return mid if mid is not None else self.book.contract_price()
 
     def on_funding(self, event: FundingRate, at: int) -> None:
-        """Take in what funding will cost, and when it is paid next."""
+        """Take in what funding will cost, and when it is paid next; what only a payment tells is paid with it."""
+        if event.paid:
+            if self.funding is None or self.funding.paid:
+                self.funding = event
+                if self._clerk.settings.funding:
+                    self.pay_funding(at)
+            return
         self.funding = event
         if self._clerk.settings.funding and self.funding_due <= at and event.interval > 0:
-            self.funding_due = (at // event.interval + 1) * event.interval
+            self.funding_due = event.next_at if event.next_at > at else (at // event.interval + 1) * event.interval
             self._clerk.agenda.put(self.funding_due, FundingDue(self.venue, self.symbol))
 
     def pay_funding(self, at: int) -> None:

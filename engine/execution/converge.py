@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
+from engine.execution.excess import excess_of, is_dust
 from engine.execution.ledger import Key
 from engine.model.answers import AccountReported
 from engine.model.codec import Data, decimal_text, from_data, to_data
 from engine.model.effects import AskVenue, Notify, PlanMade, TargetOpened
 from engine.model.fills import Position
 from engine.model.flags import FlagValue
-from engine.model.instruments import Instrument, MarketKind
+from engine.model.instruments import MarketKind
 from engine.model.ledger import OrderRecord, OrdersView
 from engine.model.orders import Cancellation, Closing, Exposure, Intent, OrderKind, OrderState, Proposal, Side
 from engine.model.reports import Query, Rejection
@@ -51,6 +52,8 @@ class Target:
     symbol: str
     quantity: Decimal
     opened_at: int
+    kind: str = ""
+    """exit_risk or trim_pct where a rule opened it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class Targets:
                 continue
             if exit_word in ("true", "dry_run"):
                 effects += self._open_one(at, episode, key, ("exit_risk", Decimal(0), exit_word == "dry_run"))
-            if action.trim_pct is not None:
+            if action.trim_pct:
                 kept = held[key] * (1 - Decimal(str(action.trim_pct)) / 100)
                 effects += self._open_one(at, episode, key, ("trim_pct", kept, False))
         return effects
@@ -115,7 +118,7 @@ class Targets:
         if dry_run:
             text = f"{kind} is dry_run: {key[1]} would go to {decimal_text(quantity)} now; nothing was sent"
             return [opened, Notify(at=at, to="alert", rule=episode.rule, text=text)]
-        target = Target(name=episode.name, venue=key[0], symbol=key[1], quantity=quantity, opened_at=at)
+        target = Target(name=episode.name, venue=key[0], symbol=key[1], quantity=quantity, opened_at=at, kind=kind)
         self._targets.setdefault(key, []).append(target)
         return [opened]
 
@@ -131,6 +134,18 @@ class Targets:
             at=at, name=wish.name, kind="close", venue=wish.venue, symbol=wish.symbol, quantity=wish.quantity,
             dry_run=False,
         )]
+
+    def trims(self) -> tuple[Target, ...]:
+        """Return the trims of rules that are not reached yet."""
+        return tuple(one for key in sorted(self._targets) for one in self._targets[key] if one.kind == "trim_pct")
+
+    def drop(self, target: Target) -> None:
+        """Give `target` up: the position stays as it is."""
+        key = (target.venue, target.symbol)
+        self._targets[key].remove(target)
+        if not self._targets[key]:
+            del self._targets[key]
+            self._approaches.pop(key, None)
 
     def on_account(self, event: AccountReported) -> None:
         """A venue told of its positions: what waited for that goes on."""
@@ -157,8 +172,8 @@ class Targets:
         instrument = view.instrument(*key)
         told, left = [], []
         for target in self._targets[key]:
-            excess = _excess(position.quantity, target.quantity)
-            dust = instrument is not None and _is_dust(excess, position, instrument)
+            excess = excess_of(position.quantity, target.quantity)
+            dust = instrument is not None and is_dust(excess, position, instrument)
             if excess > 0 and not dust:
                 left.append(target)
                 continue
@@ -204,7 +219,7 @@ class Targets:
         quantity = view.position(*key).quantity
         tightest = min((target.quantity for target in self._targets[key]), key=abs)
         exposure = orders.exposure(view.account, *key)
-        return _excess(quantity, tightest) - (exposure.open_sells if quantity > 0 else exposure.open_buys)
+        return excess_of(quantity, tightest) - (exposure.open_sells if quantity > 0 else exposure.open_buys)
 
     def _proposal(self, key: Key, wanted: Decimal, clip: int, view: View) -> Proposal | None:
         venue, symbol = key
@@ -271,21 +286,6 @@ def _resolved(word: str, flags: Mapping[str, FlagValue]) -> str:
 
 def _covers(scope: Scope, key: Key) -> bool:
     return scope.venue in ("", key[0]) and scope.symbol in ("", key[1])
-
-
-def _excess(quantity: Decimal, target: Decimal) -> Decimal:
-    """Return how much of the position is beyond the target, in base; a target on the other side is flat."""
-    same_side = quantity * target > 0
-    return max(abs(quantity) - (abs(target) if same_side else Decimal(0)), Decimal(0))
-
-
-def _is_dust(excess: Decimal, position: Position, instrument: Instrument) -> bool:
-    quantity = instrument.floor_quantity(excess)
-    if quantity < max(instrument.min_quantity, instrument.step):
-        return True
-    # Futures take any reduce-only order above the step; spot does not.
-    worth = quantity * position.average_price * instrument.contract_size
-    return instrument.kind is MarketKind.SPOT and worth < instrument.min_notional
 
 
 def _reference(view: View, position: Position) -> Decimal:

@@ -11,6 +11,8 @@ from typing import cast
 
 from engine.execution.account import SIGNS, Account, Said, protects
 from engine.execution.converge import PROPOSER, Targets
+from engine.execution.hedge import Hedges
+from engine.execution.hedge_open import PROPOSER as HEDGE
 from engine.execution.incidents import cancellation
 from engine.execution.inquiries import Inquiries
 from engine.execution.standing import Standing
@@ -44,13 +46,14 @@ class Execution:
         self._inquiries = Inquiries(self._account)
         self._targets = Targets()
         self._standing = Standing()
+        self.hedges = Hedges(self._account)
         self._soonest: int | None = None
         self._held: tuple[InForce, ...] = ()
         self._stir()
 
     def _stir(self) -> None:
         """Something is done: what is asked at every event has to be worked out anew."""
-        self._stirred = self._reheld = True
+        self._stirred = self._reheld = self.hedges.stirred = True
 
     def begin(self, epoch: str, at: int, venues: Sequence[str]) -> None:
         """A run begins, or goes on in a new process, whose client ids carry `epoch`; `venues` take real orders.
@@ -72,7 +75,7 @@ class Execution:
     def holds(self) -> tuple[InForce, ...]:
         """Return what is restrained because an account is not known to be as we count it."""
         if self._reheld:
-            self._reheld, self._held = False, self._inquiries.holds()
+            self._reheld, self._held = False, (*self._inquiries.holds(), *self.hedges.holds())
         return self._held
 
     def number(self, ask: AskVenue) -> AskVenue:
@@ -87,6 +90,7 @@ class Execution:
     def flatten(self, at: int, view: View, why: str) -> list[Wish]:
         """Begin to close every position; the stops go when all is known to be flat."""
         self._stir()
+        self.hedges.end_all("everything is closed")
         return [*self._inquiries.flatten.begin(at, why), *self._inquiries.flatten_step(at, view)]
 
     def flattening(self) -> Data | None:
@@ -213,6 +217,8 @@ class Execution:
         self._stir()
         if proposal.proposer == PROPOSER:
             self._targets.on_refused(at, proposal)
+        elif proposal.proposer == HEDGE:
+            self.hedges.on_refused(at, proposal)
 
     # What is to be done.
 
@@ -257,6 +263,11 @@ class Execution:
         adding = [record for record in self._account.all_live() if not record.reduces]
         return self._targets.open(at, episode, flags, positions=self._account.positions.all(), adding=adding)
 
+    @property
+    def targets(self) -> Targets:
+        """The targets not reached yet."""
+        return self._targets
+
     def has_targets(self) -> bool:
         """Whether any target is not reached yet."""
         return self._targets.any()
@@ -272,7 +283,10 @@ class Execution:
         """Return when something is due (ns), or None. Asked at every event, so worked out only after one of ours."""
         if self._stirred:
             self._stirred = False
-            dues = (self._targets.next_due(), self._inquiries.next_due(), self._standing.next_due())
+            dues = (
+                self._targets.next_due(), self._inquiries.next_due(), self._standing.next_due(),
+                self.hedges.next_due(),
+            )
             self._soonest = min((due for due in dues if due is not None), default=None)
         return self._soonest
 
@@ -292,13 +306,14 @@ class Execution:
             return []
         self._stir()
         self._targets.on_timer(at)
+        self.hedges.on_timer(at)
         return [*self._inquiries.due(at), *self._collect(), *self._inquiries.flatten_step(at, view)]
 
     def dump(self) -> Data:
         """Return everything as JSON data."""
         return {
             "account": self._account.dump(), "inquiries": self._inquiries.dump(), "targets": self._targets.dump(),
-            "standing": self._standing.dump(),
+            "standing": self._standing.dump(), "hedges": self.hedges.dump(),
         }
 
     def load(self, data: Data) -> None:
@@ -308,3 +323,4 @@ class Execution:
         self._inquiries.load(data["inquiries"])
         self._targets.load(data["targets"])
         self._standing.load(data["standing"])
+        self.hedges.load(data.get("hedges", {"hedges": [], "serial": 0}))

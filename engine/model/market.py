@@ -101,14 +101,21 @@ class OraclePrice:
 
 @dataclass(frozen=True, slots=True)
 class FundingRate:
-    """The funding rate of a perpetual, as a fraction per interval."""
+    """The funding rate of a perpetual, as a fraction per interval: what is predicted, or what was paid.
+
+    `venue_at` of a paid one is when it was paid. Longs pay a positive rate, shorts receive it.
+    """
 
     venue: str
     symbol: str
     rate: float
     interval: int
+    """Between two payments (ns); 0 where the venue does not say."""
     venue_at: int
     received_at: int
+    paid: bool = False
+    next_at: int = 0
+    """When what is predicted will be paid (ns); 0 where the venue does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ class ExecutionTerms:
     income_every: int = HOUR
     foreign_orders: Foreign = Foreign.ALERT
     foreign_positions: Foreign = Foreign.ADOPT
+    hedge_symbol: str = "BTCUSDT"
+    """The perpetual, at the venue of what is hedged, in which hedges are held; empty for none."""
+    hedge_quote_age: int = 10 * SECOND
+    """No hedge is worked out or sent at an older price."""
     routes: tuple[Route, ...] = field(default_factory=tuple)
 
     def route(self, intent: Intent, symbol: str) -> Route:

@@ -97,12 +97,19 @@ class CompiledRule:
             return f"disabled{flag}"
         return "enforcement: shadow" if self.spec.enforcement is Enforcement.SHADOW else ""
 
+    @property
+    def may_run(self) -> bool:
+        """Whether it may ever be evaluated in this run; a flag may switch it on, nothing wires it or turns it on."""
+        return self.spec.enforcement is not Enforcement.OFF and not self.missing
+
     def is_shadow(self) -> bool:
         """Whether the rule is evaluated and reported, but restrains nothing."""
         return self.evaluated and not self.enforced
 
     def doubted(self) -> Restraint:
-        """Return what the rule imposes while in doubt."""
+        """Return what the rule imposes while in doubt, and on orders for which it has no instance."""
+        if self.spec.on_unknown is OnUnknown.IGNORE:
+            return NONE
         if self.spec.on_unknown is OnUnknown.CUTBACK and self.restrains:
             return self.unknown_cutback or self.restraint
         return self.restraint

@@ -13,6 +13,7 @@ from engine.model.codec import Data
 from engine.model.effects import Effect
 from engine.model.flags import FlagValue
 from engine.model.restraints import InForce
+from engine.model.truth import Truth
 from engine.ruleset import rearming, saved, views
 from engine.ruleset.carry import Carry, decide, signature
 from engine.ruleset.compiled import CompiledRule
@@ -22,7 +23,7 @@ from engine.ruleset.instances import Instance
 from engine.ruleset.latches import Episode, Key, Latch
 from engine.ruleset.moves import Moves, Onlooker
 from engine.ruleset.readers import Readers
-from engine.ruleset.spec import Enforcement, Latching, RuleKind, RuleSet
+from engine.ruleset.spec import Latching, RuleKind, RuleSet
 from engine.ruleset.unmet import unmet
 from engine.ruleset.views import RuleView
 from engine.signals.catalogue import Catalogue
@@ -74,7 +75,7 @@ class RuleBook:
 
     def _begin(self) -> None:
         for compiled in self._compiled.values():
-            if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and may_run(compiled):
+            if not compiled.spec.by and compiled.spec.kind is not RuleKind.ENTRY and compiled.may_run:
                 self._step(self._add(compiled, ()), self._at, timed=True)
         for signal in sorted(self._snapshot.catalogue.specs):
             for labels in self._snapshot.labels_of(signal):
@@ -115,7 +116,7 @@ class RuleBook:
             bound = compiled.project(name, labels)
             if bound is None or (compiled.spec.id, bound) in self._instances:
                 continue
-            if may_run(compiled) and self._counts[compiled.spec.id] < self._cap:
+            if compiled.may_run and self._counts[compiled.spec.id] < self._cap:
                 self._step(self._add(compiled, bound), at, timed=True)
 
     def next_due(self) -> int | None:
@@ -176,6 +177,11 @@ class RuleBook:
         """Return the known-true firings of enforced rules that opened since the last call."""
         return self._moves.take_episodes()
 
+    def episode(self, rule: str, labels: tuple[str, ...], number: int) -> Truth | None:
+        """Return what the condition of that episode is now, None once it is over or its rule is not enforced."""
+        found = self._instances.get((rule, labels))
+        return found.in_episode() if found and self._moves.episodes.get(found.key) == number else None
+
     def restraints(self) -> tuple[InForce, ...]:
         """Return what enforced rules and latches forbid now, sorted by rule and labels."""
         return self._moves.in_force(self._instances)
@@ -214,10 +220,9 @@ class RuleBook:
         compiled = self._compiled.get(rule_id)
         if compiled is None:
             return []
-        found = [self._instances[key] for key in sorted(self._instances) if key[0] == rule_id]
         return [
             views.explained(one, self._moves, self._snapshot, max(at, self._at))
-            for one in found
+            for one in self.of_rule(rule_id)
             if instance in (None, one.name)
         ]
 
@@ -261,7 +266,7 @@ class RuleBook:
         for item in data["instances"]:
             key = saved.key_of(item, renamed)
             compiled = self._compiled.get(key[0])
-            if compiled is None or compiled.spec.kind is RuleKind.ENTRY or not may_run(compiled):
+            if compiled is None or compiled.spec.kind is RuleKind.ENTRY or not compiled.may_run:
                 continue
             carry = carries.get(item["rule"])
             if carry is None:
@@ -320,11 +325,6 @@ class RuleBook:
             self._grants.add(instance)
         self._readers.add(instance, self._at)
         return instance
-
-
-def may_run(compiled: CompiledRule) -> bool:
-    """Whether the rule may ever be evaluated in this run; a flag may switch it on, nothing wires it or turns it on."""
-    return compiled.spec.enforcement is not Enforcement.OFF and not compiled.missing
 
 
 __all__ = ["EntryVerdict", "Episode", "RuleBook", "RuleView"]

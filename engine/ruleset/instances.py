@@ -113,6 +113,10 @@ class Instance(_Quick):
             return Truth.TRUE
         return Truth.UNKNOWN if reading is Reading.UNKNOWN else Truth.FALSE
 
+    def in_episode(self) -> Truth | None:
+        """Return what the condition of the open episode is, None without one and where nobody enforces the rule."""
+        return self.truth() if self.compiled.enforced and self.standing.state in IN_EPISODE else None
+
     def read(self, snapshot: Snapshot, at: int) -> Reading:
         """Evaluate everything at `at` and return what the condition is; keeps the answer and the reasons of doubt."""
         held_known = self._step_clocks(snapshot, at)

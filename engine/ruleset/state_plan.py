@@ -17,7 +17,7 @@ from engine.model.flags import FlagValue
 from engine.ruleset import saved
 from engine.ruleset.carry import Carry, decide
 from engine.ruleset.compiled import CompiledRule
-from engine.ruleset.evaluate import RuleBook, may_run
+from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.instances import standing_of
 from engine.ruleset.latches import Latch, LatchBook, instance_name
 from engine.ruleset.lifecycle import IN_EPISODE, Standing, State
@@ -184,7 +184,7 @@ def _rule(
     if compiled.spec.kind is RuleKind.ENTRY:
         return RulePlan(rule=name, fate=Fate.CARRIED, formerly=formerly, latches=left)
     carry = decide(signature, compiled)
-    reset = carry.reset or ("" if may_run(compiled) else compiled.why_not())
+    reset = carry.reset or ("" if compiled.may_run else compiled.why_not())
     if reset:
         return RulePlan(rule=name, fate=Fate.RESET, why=reset, formerly=formerly, latches=left)
     return RulePlan(

@@ -15,7 +15,7 @@ URL = "ENGINE_VENUE_URL"
 """In the environment: an endpoint that wins over the file's."""
 _DURATIONS = (
     "first_lookup", "longest_lookup", "absent_grace", "in_flight", "reconcile_every", "reconcile_idle",
-    "reconcile_stale", "income_every",
+    "reconcile_stale", "income_every", "hedge_quote_age",
 )
 _SHORTEST, _LONGEST = 10 * MS, DAY
 
@@ -71,6 +71,7 @@ def read_execution(node: Node | None, findings: list[Finding]) -> ExecutionTerms
     given: dict[str, Any] = {
         word: Foreign(data[word]) for word in ("foreign_orders", "foreign_positions") if word in data
     }
+    given |= {"hedge_symbol": data["hedge_symbol"]} if "hedge_symbol" in data else {}
     waits = {word: _duration(node.get(word), findings) for word in _DURATIONS}
     given |= {word: wait for word, wait in waits.items() if wait is not None}
     terms = replace(terms, **given)

@@ -31,6 +31,7 @@ from engine.model.samples import Status
 from engine.model.time import SECOND
 from engine.signals.depth import DepthCopy
 from engine.signals.feeds import Feed, Feeds
+from engine.signals.funding import Funding
 from engine.signals.health import SIGNAL as HEALTH_SIGNAL
 from engine.signals.health import Health
 from engine.signals.pegs import Pegs, PegTerms
@@ -38,7 +39,7 @@ from engine.signals.snapshot import Snapshot
 
 _PEG = "peg_{asset}_usd"
 _INF = float("inf")
-_UNREAD = ("trade", "bar", "fundingrate")
+_UNREAD = ("trade", "bar")
 """Streams of a market of which no signal keeps anything but that they came."""
 
 
@@ -80,13 +81,14 @@ class Reducers:
         self._put = snapshot.put
         self._markets: dict[tuple[str, str], Market] = {}
         self._feeds = Feeds(snapshot)
+        self.funding = Funding(snapshot)
         self._health = Health(
             snapshot, self._feeds, degraded=settings.health_degraded, halted=settings.health_halted
         )
         self._pegs = Pegs(settings.pegs)
         self._producers = snapshot.catalogue.producers()
         self._folds: dict[type, Callable[[Any, int], None]] = {
-            Quote: self._on_quote, Trade: self._on_content, Bar: self._on_content, FundingRate: self._on_content,
+            Quote: self._on_quote, Trade: self._on_content, Bar: self._on_content, FundingRate: self._on_funding,
             DepthDelta: self._on_delta, DepthSnapshot: self._on_depth, OraclePrice: self._on_oracle,
             Announcement: self._on_announcement, Heartbeat: self._on_heartbeat, FeedState: self._on_feed_state,
             FeedDropped: self._on_dropped,
@@ -97,6 +99,7 @@ class Reducers:
         """Names of the signals made here; each still needs its feed, which the signal's producer names."""
         made = {"mid_price", "spread_bps", "feed_messages", "announcements", HEALTH_SIGNAL}
         names = self._snapshot.catalogue.specs
+        made |= self.funding.produces
         return frozenset(name for name in names if name in made or names[name].producer == "feed.oracle")
 
     def fold(self, item: Input) -> None:
@@ -175,7 +178,11 @@ class Reducers:
             if slot >= 0:
                 self._snapshot.degrade(slot, status, at)
 
-    def _on_content(self, event: Trade | Bar | FundingRate, at: int) -> None:
+    def _on_content(self, event: Trade | Bar, at: int) -> None:
+        self._alive(self._feeds.of(event.venue, at), event.venue_at, at)
+
+    def _on_funding(self, event: FundingRate, at: int) -> None:
+        self.funding.fold(event, at)
         self._alive(self._feeds.of(event.venue, at), event.venue_at, at)
 
     def _on_delta(self, event: DepthDelta, at: int) -> None:
@@ -231,6 +238,9 @@ class Reducers:
         self._degrade(tuple(self._snapshot.base(name, ()) for name in lost), Status.MISSING, at)
 
     def _market_dropped(self, event: FeedDropped, stream: str, at: int) -> None:
+        if stream == "fundingrate":
+            self.funding.dropped(event.venue, event.symbol, at)
+            return
         for (venue, symbol), market in self._markets.items():
             if venue != event.venue or event.symbol not in ("", symbol) or stream in _UNREAD:
                 continue
@@ -251,6 +261,7 @@ class Reducers:
             ],
             "feeds": self._feeds.dump(),
             "health": self._health.dump(),
+            "funding": self.funding.dump(),
             "pegs": self._pegs.dump(),
         }
 
@@ -258,6 +269,7 @@ class Reducers:
         """Become what `dump` saw; the snapshot must be loaded already."""
         self._feeds.load(data["feeds"])
         self._health.load(data["health"])
+        self.funding.load(data.get("funding", []))
         self._pegs.load(data["pegs"])
         self._markets.clear()
         for venue, symbol, quote, depth in data["markets"]:

@@ -45,6 +45,8 @@ ONE_OF_EACH: tuple[TapeEvent, ...] = (
     Bar("paper", "BTCUSDT", 1.0, 2.0, 0.5, 1.5, 100.0, 60_000_000_000, AT - 60_000_000_000, AT),
     OraclePrice("chainlink", "USDT", "USD", 0.9981, "36893488147419103978", AT, AT),
     FundingRate("paper", "BTCUSDT", -0.0003, 28_800_000_000_000, AT, AT),
+    FundingRate("paper", "BTCUSDT", -0.0003, 0, AT, AT, paid=True),
+    FundingRate("paper", "BTCUSDT", 0.02, 3_600_000_000_000, AT, AT, next_at=AT + 1),
     Announcement("paper", "id-1", "listing", "List\tNova\n(NOVA) \\ 新", ("NOVAUSDT", "NOVAUSDC"), AT - 9, AT),
     Announcement("paper", "id-2", "other", "", (), AT, AT),
     Heartbeat("feed.announcements", AT),

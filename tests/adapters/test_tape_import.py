@@ -236,8 +236,8 @@ def test_trades_quotes_and_funding_of_parquet(tmp_path: Path) -> None:
     assert done.account.skipped["quote without two positive prices"] == 1
     _, events = _do(tmp_path, funding, venue="v")
     assert events[1:] == [
-        FundingRate("v", "BTCUSDT", 0.001, 8 * 3600 * SECOND, 0, 0),
-        FundingRate("v", "BTCUSDT", -0.002, 8 * 3600 * SECOND, 28_800 * SECOND, 28_800 * SECOND),
+        FundingRate("v", "BTCUSDT", 0.001, 0, 0, 0, paid=True),
+        FundingRate("v", "BTCUSDT", -0.002, 0, 28_800 * SECOND, 28_800 * SECOND, paid=True),
     ]
 
 
