@@ -21,7 +21,8 @@ def dump_state(state: State) -> Data:
     """Return all of `state` as canonical JSON data; `load_state` makes the same state of it."""
     return {
         "version": VERSION,
-        "mode": state.mode.value, "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
+        "mode": state.mode.value, "asked": state.asked.value, "mode_held": list(state.mode_held),
+        "session": state.session.dump(), "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
         "ruling": state.ruling.digest, "generation": state.generation,
         "reload_fault": None if state.reload_fault is None else asdict(state.reload_fault),
         "candidate": None if state.candidate is None else state.candidate.dump(),
@@ -51,7 +52,9 @@ def load_state(state: State, data: Data) -> None:
         raise ValueError(f"the checkpoint is of ruling {data['ruling'][:12]}, not of {state.ruling.digest[:12]}")
     state.generation = data["generation"]
     state.reload_fault = None if data["reload_fault"] is None else ReloadFault(**data["reload_fault"])
-    state.mode = RunMode(data["mode"])
+    state.mode, state.asked = RunMode(data["mode"]), RunMode(data["asked"])
+    state.mode_held = tuple(data["mode_held"])
+    state.session.load(data["session"])
     state.seq, state.at, state.wake_at = data["seq"], data["at"], data["wake_at"]
     state.boundary_at, state.boundary_day = data["boundary_at"], data["boundary_day"]
     state.level_changed_at = data["level_changed_at"]

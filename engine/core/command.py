@@ -37,7 +37,7 @@ Handler = Callable[[State, Input, list[Effect]], None]
 
 def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
-    state.mode = event.mode
+    state.mode, state.asked, state.mode_held = event.mode, event.asked or event.mode, event.held
     # A new process is the restart that a fault asks for, and the end of the halt under which the old one stopped.
     state.faults.clear()
     state.halts.pop(STOPPING, None)
@@ -49,6 +49,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
     state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
     state.watch_denials()
+    settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     settle(state, item.at, risk_now(state, item.at), out)
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
@@ -146,6 +147,7 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
     # A day that the change of zone skipped ahead to has no reset of its own: nobody gets a fresh loss limit that way.
     state.boundary_day = max(state.boundary_day, day)
     state.reducers.on_flags(at, values)
+    state.session.on_flags(at, state.mode, values)
     note_flags(state, at, changes)
     state.book.on_flags(at, values)
     if state.candidate is not None:

@@ -22,7 +22,8 @@ def status(state: State) -> Data:
     overall = state.policy.overall
     return {
         **_headline(state, overall),
-        "at": state.at, "mode": state.mode.value, "level": overall.level.word, "size_mult": overall.size_mult,
+        "at": state.at, "mode": state.mode.value, "asked": state.asked.value,
+        "mode_held": list(state.mode_held), "level": overall.level.word, "size_mult": overall.size_mult,
         "mute": sorted(overall.mute), "deny": sorted(overall.deny), "deny_quotes": sorted(overall.deny_quotes),
         "quote": quote_left(state.quote_preference, overall.deny_quotes), "risk_depeg_active": depeg_active(state),
         "max_notional_usd": None if overall.max_notional_usd is None else decimal_text(overall.max_notional_usd),

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 
 from engine.core.candidate import Candidate
 from engine.core.look import Look
+from engine.core.session import Session
 from engine.execution.desk import Execution
 from engine.execution.router import Router
 from engine.model.codec import Data
 from engine.model.events import RunMode
 from engine.model.flagbook import FlagBook
+from engine.model.flags import Layer
 from engine.model.restraints import EVERYTHING, NONE, InForce, Level, Restraint
+from engine.model.run_mode import DRY_RUN_FLAG
 from engine.model.strategy import Strategy
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
@@ -123,6 +126,11 @@ class State:
     prices: Prices = field(default_factory=Prices)
     offenders: Offenders = field(default_factory=Offenders)
     mode: RunMode = RunMode.DRY_RUN
+    asked: RunMode = RunMode.DRY_RUN
+    """The mode that the last start asked for."""
+    mode_held: tuple[str, ...] = ()
+    """Why `mode` is not `asked`, and what lifts it."""
+    session: Session = field(default_factory=Session)
     policy: Policy = field(default_factory=lambda: Policy((), 0))
     book_version: int = -1
     held: tuple[InForce, ...] = ()
@@ -171,12 +179,24 @@ class State:
         if not self.ruling.rules.rules:
             paused = Restraint(level=Level.ENTRIES_PAUSED)
             held.append(_by_itself("engine.no_rules", paused, "floor", ends="the first good reload: mend rules/"))
+        if self.session.stopped_at is not None:
+            held.append(self._stopped(self.session.stopped_at))
         held += self.held
         denied = frozenset(one.symbol for one in self.ruling.denylist if not 0 < one.until <= self.at)
         if denied:
             ends = "take the line out of conf/event_denylist.txt"
             held.append(_by_itself("denylist", Restraint(deny=denied), "denylist", ends=ends))
         return tuple(held)
+
+    def _stopped(self, since: int) -> InForce:
+        """Return what ENGINE_DRY_RUN does to a run with money: what is open is guarded, nothing is begun."""
+        by_hand = self.flags.flag(DRY_RUN_FLAG).layer is Layer.OPERATOR
+        return InForce(
+            rule="engine.dry_run", instance="engine.dry_run", scope=EVERYTHING,
+            restraint=Restraint(level=Level.REDUCE_ONLY), because=f"{DRY_RUN_FLAG} is on", since=since,
+            ends=f"when {DRY_RUN_FLAG} is off again",
+            clear_with=f"engine flag unset {DRY_RUN_FLAG}" if by_hand else "",
+        )
 
     def watch_denials(self) -> None:
         """Work out when the denylist next changes by itself."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.core.command import COMMANDS
+from engine.core.command import COMMANDS, take_flags
 from engine.core.nightly import end_day, risk_now
-from engine.core.noted import note_flags, told_fill
+from engine.core.noted import told_fill
 from engine.core.orders import converge, dispatch, granted_at
 from engine.core.settle import rehold, rejoin, settle
 from engine.core.state import WARM_UP, State
@@ -155,7 +155,7 @@ def _next_due(state: State) -> int | None:
     for due in (
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.funding.next_due(), state.denials_end_at, _work_due(state),
+        state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at, _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
@@ -196,19 +196,15 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     flag_changes = state.flags.fire(at)
     if flag_changes:
         out += flag_changes
-        state.look.flags = state.flags.values
-        state.reducers.on_flags(at, state.flags.values)
-        note_flags(state, at, flag_changes)
-        state.book.on_flags(at, state.flags.values)
-        if state.candidate is not None:
-            state.candidate.book.on_flags(at, state.flags.values)
+        take_flags(state, at, flag_changes, out)
     settle(state, at, (), out)
     state.book.fire(at)
     if state.candidate is not None:
         state.candidate.book.fire(at)
     due = _work_due(state)
     working = due is not None and due <= at
-    derived = list(state.guardian.on_timer(at, state.look))
+    derived = state.session.on_timer(at, state.mode, state.flags.values)
+    derived += state.guardian.on_timer(at, state.look)
     funding_due = state.funding.next_due()
     if funding_due is not None and funding_due <= at:
         hedges = state.execution.hedges.usd(state.look)

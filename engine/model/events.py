@@ -63,6 +63,10 @@ class Start:
     """The same of the rule set that runs in shadow beside the live one; empty for none."""
     venues: tuple[str, ...] = ()
     """Where real orders go: on each of them nothing is begun until its account agreed with what we know."""
+    asked: RunMode | None = None
+    """The mode that was asked for; None where it is `mode`."""
+    held: tuple[str, ...] = ()
+    """Why `mode` is not what was asked for, and what lifts it, a line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ refusal is a sentence that says what to write instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from engine.model.boundary import zone
-from engine.model.flags import FlagKind, FlagSpec, FlagValue
+from engine.model.flags import REFUSES, FlagKind, FlagSpec, FlagValue
 from engine.model.samples import Unit
 
 _UNIT_SIGNS = {"%": "pct", "x": "ratio", "$": "usd"}
@@ -20,12 +20,46 @@ _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
 def fit(spec: FlagSpec, value: FlagValue) -> FlagValue:
-    """Return `value` as `spec` keeps it (numbers as float); text is read. ValueError says what is wrong, in words."""
+    """Return `value` as `spec` keeps it (numbers as float); text is read. ValueError says what is wrong, in words.
+
+    A flag whose planned part must not be switched on fits nothing but its default.
+    """
+    fitting = _fit(spec, value)
+    if spec.planned == REFUSES and fitting != _fit(spec, spec.default):
+        raise ValueError(
+            f"{spec.name} cannot be {flag_text(fitting)}: what it would switch on does not exist yet; "
+            f"leave it at {flag_text(spec.default)}"
+        )
+    return fitting
+
+
+def _fit(spec: FlagSpec, value: FlagValue) -> FlagValue:
     if spec.kind is FlagKind.BOOL:
         return _fit_bool(spec, value)
     if spec.kind is FlagKind.WORD:
         return _fit_word(spec, value)
     return _fit_number(spec, value)
+
+
+def planned_note(spec: FlagSpec, value: FlagValue) -> str:
+    """Return the sentence for a flag that was changed and that nothing reads yet; empty where there is nothing to say.
+
+    `value` is as `fit` returned it.
+    """
+    if not spec.planned or value == _fit(spec, spec.default):
+        return ""
+    return f"{spec.name} is {with_unit(spec, value)}, and nothing comes of it yet: {_lowered(spec.summary)} is planned"
+
+
+def planned_notes(specs: Mapping[str, FlagSpec], values: Mapping[str, FlagValue]) -> tuple[str, ...]:
+    """Return `planned_note` of each of `values` that has one, in the order of the names."""
+    notes = (planned_note(specs[name], values[name]) for name in sorted(values) if name in specs)
+    return tuple(note for note in notes if note)
+
+
+def _lowered(summary: str) -> str:
+    """Return `summary` as it stands inside a sentence."""
+    return f"{summary[:1].lower()}{summary[1:]}".rstrip(".")
 
 
 def _fit_bool(spec: FlagSpec, value: FlagValue) -> bool:

@@ -14,8 +14,7 @@ from types import MappingProxyType
 
 from engine.model.codec import Data, canonical, to_data
 from engine.model.effects import FlagChanged
-from engine.model.events import RunMode
-from engine.model.flag_values import fit, flag_text, loosens, nearest_flags, unknown_flag, with_unit
+from engine.model.flag_values import fit, flag_text, loosens, nearest_flags, planned_note, unknown_flag, with_unit
 from engine.model.flags import Flag, FlagSpec, FlagValue, Layer
 from engine.model.time import format_second
 
@@ -117,7 +116,9 @@ class FlagBook:
         changes = self._changed(at, name, before, actor, reason)
         ends = f" until {format_second(until)}" if until else ""
         was = "unchanged" if not changes else f"was {flag_text(before)}"
-        return True, f"{name} is {with_unit(spec, wanted)}{ends} ({was}); `engine flag unset {name}` ends it", changes
+        told = f"{name} is {with_unit(spec, wanted)}{ends} ({was}); `engine flag unset {name}` ends it"
+        note = planned_note(spec, wanted)
+        return True, f"{told}; {note}" if note else told, changes
 
     def unset_operator(self, at: int, name: str, *, actor: str) -> Answer:
         """Take the operator's layer off `name`, so that the layers below show again."""
@@ -201,15 +202,6 @@ class FlagBook:
                 raise ValueError(unknown_flag(name, self.specs))
             checked[name] = fit(spec, value)
         return checked
-
-
-def effective_mode(asked: RunMode, values: Mapping[str, FlagValue]) -> tuple[RunMode, str]:
-    """Return the run mode in force and why it is not the one asked for: any `*_DRY_RUN` flag that is on wins."""
-    if asked is not RunMode.DRY_RUN:
-        for name in sorted(values):
-            if name.endswith("_DRY_RUN") and values[name] is True:
-                return RunMode.DRY_RUN, f"{name} is on"
-    return asked, ""
 
 
 def _name(spec: FlagSpec) -> str:

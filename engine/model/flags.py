@@ -8,6 +8,8 @@ from enum import StrEnum
 from engine.model.samples import Unit
 
 FlagValue = float | bool | str
+WARNS, REFUSES = "warns", "refuses"
+"""What a flag does whose part does not exist yet and that somebody changes: a word of warning, or nothing at all."""
 
 
 class FlagKind(StrEnum):
@@ -47,7 +49,7 @@ class FlagSpec:
     group: str = ""
     """Under which heading it is listed."""
     planned: str = ""
-    """`warns` or `refuses` where the part that would read it does not exist yet; empty where it does."""
+    """`WARNS` or `REFUSES` where the part that would read it does not exist yet; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

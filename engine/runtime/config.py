@@ -27,7 +27,8 @@ from engine.ruleset.spec import RuleSet
 from engine.runtime.anchors import anchors_of
 from engine.runtime.denylist import read_denylist
 from engine.runtime.disk import Read, Wanted, read_disk
-from engine.runtime.flags import READ, environment_layer, missing_flags
+from engine.runtime.flag_readers import READERS
+from engine.runtime.flags import environment_layer, missing_flags
 from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import Settings, read_settings
 from engine.signals.catalogue import Catalogue
@@ -238,7 +239,8 @@ def _unused(
     if rules is None or signals.catalogue is None:
         return ()
     balance = settings.paper.starting_balance
-    read = READ | ({balance} if isinstance(balance, str) else set())
+    planned = {name for name, spec in flags.specs.items() if spec.planned}
+    read = frozenset(READERS) | planned | ({balance} if isinstance(balance, str) else set())
     return unused(
         rules.rules, World(catalogue=signals.catalogue, flags=flags.specs),
         Declared(file=FLAGS, hushes=flags.hushes, read_elsewhere=read),

@@ -6,27 +6,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from engine.model.flag_values import fit
-from engine.model.flags import FlagKind, FlagSpec, FlagValue
+from engine.model.flags import FlagSpec, FlagValue
 from engine.ruleset.diagnostics import Finding, Severity
+from engine.runtime.flag_readers import READERS
 
-NEEDED: Mapping[str, FlagKind] = {
-    "ACCOUNT_EQUITY_USD": FlagKind.NUMBER, "DAILY_LOSS_LIMIT_PCT": FlagKind.NUMBER,
-    "DAILY_RESET_HOUR": FlagKind.NUMBER, "DAILY_RESET_TZ": FlagKind.WORD, "ENGINE_DRY_RUN": FlagKind.BOOL,
-    "EVENT_BREAKOUT_ENABLED": FlagKind.BOOL, "EVENT_BREAKOUT_HALF_SIZE_MINUTES": FlagKind.NUMBER,
-    "EVENT_BREAKOUT_SIZE_USD": FlagKind.NUMBER, "EVENT_BREAKOUT_SL_PCT": FlagKind.NUMBER,
-    "EVENT_BREAKOUT_TIME_STOP_MINUTES": FlagKind.NUMBER, "EVENT_BREAKOUT_TRAIL_PCT": FlagKind.NUMBER,
-    "EVENT_BREAKOUT_TRIGGER_BPS": FlagKind.NUMBER, "EVENT_BREAKOUT_WINDOW_MINUTES": FlagKind.NUMBER,
-    "HEALTH_DEGRADED_SEC": FlagKind.NUMBER, "HEALTH_HALTED_SEC": FlagKind.NUMBER,
-}
-"""Flags that the engine itself reads, so that a file without them cannot be run on. Rules name what else there is."""
-READ: frozenset[str] = frozenset(NEEDED) | {
-    "EVENT_BREAKOUT_TP1_PCT", "EVENT_BREAKOUT_TP2_PCT", "EVENT_BREAKOUT_TP3_PCT", "EVENT_BREAKOUT_TP_RUNG_PCT",
-    "EVENT_BREAKOUT_TRAIL_START_PCT", "EVENT_BREAKOUT_TRAIL_STEP_PCT",
-    "STOP_VALIDATOR_ENABLED", "STOP_VALIDATOR_GRACE_SEC", "STOP_VALIDATOR_INTERVAL_SEC", "STOP_VALIDATOR_CONFIRMATIONS",
-    "STOP_VALIDATOR_REPAIR", "STOP_VALIDATOR_REPAIR_TP", "STOP_VALIDATOR_SL_PCT", "STOP_VALIDATOR_BUDGET",
-    "STOP_TRIGGERED_SEC", "STOP_PROBE_ENABLED", "EXEC_FILLS_LISTENER_ENABLED", "SCALP_MAKER_SHADOW",
-}
-"""Every flag that the engine itself reads: one of them is used, though no rule names it."""
 PLACE = "environment"
 """What findings about variables give as their file."""
 _NEAR = 0.9
@@ -64,8 +47,10 @@ def environment_layer(
 def missing_flags(specs: Mapping[str, FlagSpec], file: str) -> list[Finding]:
     """Return a finding for each flag that the engine needs and `file` does not declare as it must be."""
     findings: list[Finding] = []
-    for name, kind in NEEDED.items():
-        spec = specs.get(name)
+    for name, reader in READERS.items():
+        spec, kind = specs.get(name), reader.needs
+        if kind is None:
+            continue
         if spec is None:
             what, fix = f"the engine needs the flag {name}", f"declare it, with `kind: {kind.value}`"
         elif spec.kind is not kind:

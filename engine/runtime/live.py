@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.model.events import Command, RunMode
-from engine.model.flagbook import effective_mode
+from engine.model.flag_values import planned_notes
 from engine.ports.clock import Clock
 from engine.ports.journal import Journal
 from engine.ports.venue import VenueRefused
@@ -21,6 +22,7 @@ from engine.runtime.cold_start import Beginning, beginning
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
 from engine.runtime.live_drive import LiveDrive, LiveSetting
+from engine.runtime.modes import decided
 from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
 from engine.runtime.recover import Recovered, begin_or_recover, start_of
 from engine.runtime.settings_live import LiveSettings
@@ -96,16 +98,22 @@ def _set_up(
     options: RunOptions, observer: Observer, parts: Parts, kept: Kept, where: StateDir
 ) -> tuple[LiveSetting, RunInfo]:
     (begun, run, live), (journal, clock) = parts, kept
-    mode, why = effective_mode(options.mode, run.state.flags.values)
+    values = run.state.flags.values
+    decision = decided(options.mode, run.config, values, options.verdict)
+    mode, held = decision.mode, tuple(str(one) for one in decision.held)
     check_same_money(run, mode)
     if mode is not RunMode.DRY_RUN:
         # Real orders go to the real venue: nothing on paper is a part of this run.
         run.paper = None
-    start = start_of(journal, run, mode, epoch=os.urandom(EPOCH_BYTES).hex(), venues=(live.venue,))
+    start = replace(
+        start_of(journal, run, mode, epoch=os.urandom(EPOCH_BYTES).hex(), venues=(live.venue,)),
+        asked=decision.asked, held=held,
+    )
     first: tuple[Command, ...] = tuple(one for one in (run.broken, begun.refused) if one is not None)
     lost = "" if begun.trouble else keep_last_good(where.path / LAST_GOOD, begun.config.blobs.source)
     lame = guarded(run.config, frozenset(run.producers), RunMode.DRY_RUN)
-    notes = tuple(note for note in (why, lost, *begun.trouble, *begun.notes, *run.notes) if note)
+    planned = planned_notes(run.config.flag_specs, values)
+    notes = tuple(note for note in (*held, lost, *begun.trouble, *begun.notes, *run.notes, *planned) if note)
     setting = LiveSetting(
         run=run, start=start, live=live, builder=options.world, journal=journal, clock=clock, observer=observer,
         notifier=told_notifier(), bus=local_bus(), root=options.root, environment=options.environment,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from engine.model.effects import Effect
 from engine.model.events import RunMode
 from engine.model.history import HistoryHeader
+from engine.model.run_mode import Verdict
 from engine.ports.feed import Chapter
 from engine.ports.history import HistoryWriter
 from engine.ports.journal import Journal
@@ -42,6 +43,8 @@ class RunOptions:
     state_dir: Path | None = None
     resume: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    """Which version gates have let through to full-live; None while none has."""
     shadow: Path | None = None
     """Rules that run in shadow beside the live ones; for a run that begins."""
     paced: bool = False

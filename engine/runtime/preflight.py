@@ -15,7 +15,6 @@ from typing import Any
 from engine.model.effects import PlaceOrder
 from engine.model.events import RunMode
 from engine.model.flag_values import fit, flag_text, loosens
-from engine.model.flagbook import effective_mode
 from engine.model.flags import FlagValue
 from engine.ports.journal import JournalError
 from engine.ports.venue import Check, VenueRefused
@@ -23,6 +22,7 @@ from engine.ruleset.diagnostics import Severity
 from engine.ruleset.reading import signals_of
 from engine.runtime.config import Config, load_config
 from engine.runtime.halt_file import HaltFile
+from engine.runtime.modes import decided
 from engine.runtime.options import RunOptions
 from engine.runtime.statedir import HALT, JOURNAL, holder
 from engine.runtime.wiring import steady_clock
@@ -183,7 +183,8 @@ def _profile(path: Path, config: Config, lines: list[Check]) -> dict[str, FlagVa
 
 async def _venue(options: RunOptions, config: Config) -> tuple[Check, ...]:
     live = config.settings.live.at(options.environment)
-    mode, why = effective_mode(options.mode, config.flag_book().values)
+    decision = decided(options.mode, config, config.flag_book().values, options.verdict)
+    mode, why = decision.mode, "; ".join(str(one) for one in decision.held)
     money = RunMode.DRY_RUN is not mode
     first = Check(
         name="mode", verdict=OK if money else WARN,

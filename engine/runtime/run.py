@@ -16,7 +16,7 @@ from engine.core.candidate import stand_beside
 from engine.core.state import State
 from engine.model.digest import GENESIS
 from engine.model.events import Start
-from engine.model.flagbook import effective_mode
+from engine.model.flag_values import planned_notes
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
 from engine.ports.journal import Journal
@@ -27,6 +27,7 @@ from engine.runtime.drive import Drive, Setting
 from engine.runtime.history import TAPE_EPOCH, Recording, fresh_with, recording_of, tape_identity
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
+from engine.runtime.modes import decided
 from engine.runtime.options import PAPER, Observer, RunError, RunInfo, RunOptions
 from engine.runtime.record import Diverged, Record
 from engine.runtime.reload import InForce
@@ -101,12 +102,15 @@ Opened = tuple[Setting, Config, tuple[str, ...]]
 
 def _fresh(asked: _Asked, begun: Beginning) -> Opened:
     config = begun.config
-    mode, why = effective_mode(asked.options.mode, config.flag_book().values)
+    values = config.flag_book().values
+    mode = decided(asked.options.mode, config, values, asked.options.verdict)
     journal, blobs = asked.journal, config.blobs
     asked = _recorded(asked, config)
     shadow = "" if asked.shadow is None else journal.put_blob(asked.shadow.blobs.source)
+    held = tuple(str(one) for one in mode.held)
     start = Start(
-        mode=mode, epoch=asked.tape_id[:TAPE_EPOCH], rules_digest=journal.put_blob(blobs.rules),
+        mode=mode.mode, asked=mode.asked, held=held, epoch=asked.tape_id[:TAPE_EPOCH],
+        rules_digest=journal.put_blob(blobs.rules),
         catalogue_digest=journal.put_blob(blobs.catalogue), flags_digest=journal.put_blob(blobs.flags),
         settings_digest=journal.put_blob(blobs.settings), source_digest=journal.put_blob(blobs.source),
         shadow_digest=shadow,
@@ -117,7 +121,8 @@ def _fresh(asked: _Asked, begun: Beginning) -> Opened:
         stand_beside(setting.wired.state, asked.shadow.ruling())
     warnings = tuple(f"{found.file}:{found.line}: {found.message}" for found in config.findings)
     lost = "" if begun.trouble else keep_last_good(asked.path / LAST_GOOD, blobs.source)
-    return setting, config, tuple(note for note in (why, lost, *begun.trouble, *begun.notes, *warnings) if note)
+    notes = (*held, lost, *begun.trouble, *begun.notes, *warnings, *planned_notes(config.flag_specs, values))
+    return setting, config, tuple(note for note in notes if note)
 
 
 def _resumed(asked: _Asked) -> Opened:

@@ -21,10 +21,10 @@ from engine.ports.clock import Clock
 from engine.ports.feed import Tape
 from engine.ports.notifier import Notifier
 from engine.ports.venue import SimulatedVenue
-from engine.ruleset.spec import Expression, RuleSpec
 from engine.runtime.config import Config
+from engine.runtime.guards import insist_on_guards, unfed, unguarded
 from engine.runtime.options import RunError
-from engine.signals.catalogue import Catalogue, unwired_signals
+from engine.signals.catalogue import Catalogue
 from engine.signals.snapshot import Snapshot
 
 
@@ -70,20 +70,19 @@ def wire(
 def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[tuple[str, str], ...]:
     """Return (rule, the signals none of `producers` makes) for each rule that has such; RunError if `mode` is live.
 
-    Asked before a state directory is touched, so that a refused start leaves none behind that looks used.
+    A live mode also wants every guard enforced; see `unguarded`. Asked before a state directory
+    is touched, so that a refused start leaves none behind that looks used.
     """
-    rules, catalogue = config.rules, config.catalogue
-    assert rules is not None and catalogue is not None, "only a usable configuration is wired"
-    missing = unwired_signals(catalogue, producers)
-    lame = tuple(
-        (rule.id, ", ".join(sorted(signals_of(rule) & missing))) for rule in rules.rules if signals_of(rule) & missing
-    )
-    if mode is not RunMode.DRY_RUN and lame:
+    lame = unfed(config, producers)
+    if mode is RunMode.DRY_RUN:
+        return lame
+    if lame:
         wanted = "; ".join(f"{rule} needs {signals}" for rule, signals in lame)
         raise RunError(
             f"mode {mode.value} refused: nobody produces some signals in this run ({wanted})",
             "wire a producer, turn these rules off in a reviewed change, or run --mode dry-run",
         )
+    insist_on_guards(mode, unguarded(config, config.flag_book().values))
     return lame
 
 
@@ -108,16 +107,3 @@ def _exchange(config: Config, state: State) -> ExchangeSettings:
         answer_travel=Span(low=paper.answer_travel.low, high=paper.answer_travel.high),
         trigger_travel=Span(low=paper.trigger_travel.low, high=paper.trigger_travel.high),
     )
-
-
-def signals_of(rule: RuleSpec) -> frozenset[str]:
-    """Return every signal that `rule` reads, in held conditions too."""
-    found = _signals(rule.expr)
-    return found if rule.clear_expr is None else found | _signals(rule.clear_expr)
-
-
-def _signals(expression: Expression) -> frozenset[str]:
-    own = frozenset(ref.signal for ref in expression.inputs)
-    return own.union(*(_signals(held.condition) for held in expression.held))
-
-

@@ -213,7 +213,8 @@ def main() -> None:
     sampler.start()
     run_live(
         RunOptions(
-            root=ROOT, mode=RunMode.LIMITED_LIVE, venue="binanceusdm", state_dir=state, environment=dict(os.environ),
+            root=Path.cwd(), mode=RunMode.LIMITED_LIVE, venue="binanceusdm", state_dir=state,
+            environment=dict(os.environ),
             journal=timed_journal(marks, commits), world=stamped_world(marks),
         ),
         Silent(),

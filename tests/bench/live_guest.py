@@ -17,7 +17,7 @@ from engine.runtime.control_protocol import LONGEST_REPLY, write_line
 from engine.runtime.socket_path import short_address
 from engine.runtime.statedir import SOCKET
 from tests.bench.live_venue import BenchVenue, environment, until
-from tests.conftest import ROOT
+from tests.live.house import house
 
 
 @dataclass(kw_only=True)
@@ -80,7 +80,8 @@ async def started(venue: BenchVenue, state: Path, name: str) -> Engine:
     """Start an engine on `state`; its stamps are called `name`."""
     marks = state.parent / f"{name}.json"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.live_engine", str(state), str(marks), cwd=ROOT, env=environment(venue),
+        sys.executable, "-m", "tests.bench.live_engine", str(state), str(marks),
+        cwd=house(state.parent / "house"), env=environment(venue),
     )
     venue.guests.append(process)
     return Engine(process=process, state=state, marks=marks)

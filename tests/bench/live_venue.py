@@ -30,7 +30,7 @@ FLAT, NEAR, UP, DOWN = 2.0, 2.0185, 2.021, 1.95
 LIFTED = 99_999_999
 """Requests and orders in each of the venue's spans: no limit that this machine reaches."""
 FLAGS = {
-    "ENGINE_DRY_RUN": "false", "DEPEG_GUARD_ENABLED": "false", "EVENT_BREAKOUT_HALF_SIZE_MINUTES": "0",
+    "ENGINE_DRY_RUN": "false", "WARMUP_SEC": "0", "EVENT_BREAKOUT_HALF_SIZE_MINUTES": "0",
     "EVENT_BREAKOUT_SIZE_USD": "200", "TAKER_SLIPPAGE_LIMIT_BPS": "10000", "AUTO_MUTE_SCALP_THRESHOLD": "10000",
     "DAILY_LOSS_LIMIT_PCT": "100",
 }

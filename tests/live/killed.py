@@ -22,7 +22,6 @@ from engine.runtime.settings_live import LiveSettings
 from engine.runtime.statedir import JOURNAL
 from engine.runtime.wiring_live import build_world
 from engine.runtime.world import Ears, World
-from tests.conftest import ROOT
 
 BOUNDARIES = (
     "before_commit", "after_commit", "at_gate", "before_told", "after_accept", "before_fill", "after_fill",
@@ -107,7 +106,8 @@ def main() -> None:
     state = Path(sys.argv[sys.argv.index("--state") + 1])
     run_live(
         RunOptions(
-            root=ROOT, mode=RunMode.LIMITED_LIVE, venue="binanceusdm", state_dir=state, environment=dict(os.environ),
+            root=Path.cwd(), mode=RunMode.LIMITED_LIVE, venue="binanceusdm", state_dir=state,
+            environment=dict(os.environ),
             journal=doomed_journal(executioner), world=doomed_world(executioner),
         ),
         Narrator(),

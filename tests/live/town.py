@@ -29,6 +29,7 @@ from engine.runtime.wiring_faults import Faults
 from engine.runtime.wiring_server import KEY, SECRET, ServeOptions, server_of
 from engine.runtime.wiring_tapes import named_tape
 from tests.conftest import ROOT
+from tests.live.house import house
 
 SYMBOL, VENUE = "XYZUSDT", "binanceusdm"
 BEGIN = parse_instant("2026-03-02T12:00:00Z")
@@ -37,9 +38,7 @@ XYZ = Instrument(
     step=Decimal("0.1"), min_quantity=Decimal("0.1"), max_quantity=Decimal(1_000_000), min_notional=Decimal(5),
 )
 FLAGS = {
-    "ENGINE_DRY_RUN": "false",
-    # A minute of a healthy peg before the first entry is right for money and long for a test.
-    "DEPEG_GUARD_ENABLED": "false",
+    "ENGINE_DRY_RUN": "false", "WARMUP_SEC": "0",
     "EVENT_BREAKOUT_HALF_SIZE_MINUTES": "0", "EVENT_BREAKOUT_TRAIL_START_PCT": "1", "EVENT_BREAKOUT_TRAIL_PCT": "1",
     "STOP_VALIDATOR_GRACE_SEC": "3",
 }
@@ -84,6 +83,7 @@ class Town:
 
     server: VenueServer
     state: Path
+    home: Path
     flags: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     started: list[asyncio.subprocess.Process] = field(default_factory=list)
@@ -99,7 +99,7 @@ class Town:
         """Start an engine on the state directory, as a user would."""
         arguments = ["run", "--mode", "limited-live", "--venue", VENUE, "--state", str(self.state), *words]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, cwd=ROOT, env=self.environment,
+            sys.executable, "-m", module, *arguments, cwd=self.home, env=self.environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )
         self.started.append(process)
@@ -108,7 +108,7 @@ class Town:
     async def engine(self, *words: str) -> tuple[int, str]:
         """Run another command of the engine to its end; return its exit code and what it said."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "engine", *words, "--state", str(self.state), cwd=ROOT, env=self.environment,
+            sys.executable, "-m", "engine", *words, "--state", str(self.state), cwd=self.home, env=self.environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await process.communicate()
@@ -185,14 +185,14 @@ class Town:
 @asynccontextmanager
 async def town(
     where: Path, *, price: Price = breakout, requests: Sequence[WireRule] = (), streams: Sequence[StreamRule] = (),
-    flags: dict[str, str] | None = None,
+    flags: dict[str, str] | None = None, home: Path | None = None,
 ) -> AsyncIterator[Town]:
-    """A venue that plays the story from when somebody listens, with these faults."""
+    """A venue that plays the story from when somebody listens, with these faults; `home` is a house of the test's."""
     tape = named_tape(str(write_story(where / "story.tape", price)))
     faults = Faults(wire=WireFaults(requests=tuple(requests), streams=tuple(streams)))
     server = server_of(tape, ServeOptions(seed="7", wait=True), faults, clock=SystemClock())
     await server.start()
-    place = Town(server=server, state=where / "state", flags=flags or {})
+    place = Town(server=server, state=where / "state", home=home or house(where / "house"), flags=flags or {})
     try:
         yield place
     finally:

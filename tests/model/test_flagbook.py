@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.model.codec import canonical
-from engine.model.events import RunMode
-from engine.model.flag_values import bounds_text, fit, flag_text, loosens, with_unit
-from engine.model.flagbook import FlagBook, effective_mode
-from engine.model.flags import FlagKind, FlagSpec, FlagValue, Layer
+from engine.model.flag_values import bounds_text, fit, flag_text, loosens, planned_notes, with_unit
+from engine.model.flagbook import FlagBook
+from engine.model.flags import REFUSES, WARNS, FlagKind, FlagSpec, FlagValue, Layer
 from engine.model.samples import Unit
 
 LIMIT = FlagSpec(
@@ -197,11 +196,37 @@ def test_the_digest_is_of_what_decides_below_the_operator() -> None:
     assert flags.digest == book().digest
 
 
-def test_the_most_restrictive_mode_wins() -> None:
-    for asked in RunMode:
-        assert effective_mode(asked, {"ENGINE_DRY_RUN": True})[0] is RunMode.DRY_RUN
-        assert effective_mode(asked, {"ENGINE_DRY_RUN": False, "X_DRY_RUN": "true", "DRY_RUNNER": True}) == (asked, "")
-    assert effective_mode(RunMode.FULL_LIVE, {"A_DRY_RUN": True})[1] == "A_DRY_RUN is on"
+PLANNED = (
+    FlagSpec(name="CHAT_ENABLED", kind=FlagKind.BOOL, default=False, unit=Unit.BOOL, summary="Tell a chat",
+             planned=WARNS),
+    FlagSpec(name="SWAP_ENABLED", kind=FlagKind.BOOL, default=False, unit=Unit.BOOL, summary="Trade on a chain",
+             planned=REFUSES, tightens="off"),
+)
+
+
+def test_what_is_planned_warns_or_cannot_be_switched_on_in_any_layer() -> None:
+    """A switch nobody reads must not look as if it had done something."""
+    flags = FlagBook(PLANNED, file={"CHAT_ENABLED": True})
+    assert planned_notes(flags.specs, flags.values) == (
+        "CHAT_ENABLED is true, and nothing comes of it yet: tell a chat is planned",
+    )
+    accepted, text, changes = flags.set_operator(1, "SWAP_ENABLED", "on", reason="now", actor="ann")
+    assert (accepted, changes) == (False, []) and "cannot be true" in text and "leave it at false" in text
+    for layer in ("file", "environment"):
+        with pytest.raises(ValueError, match="SWAP_ENABLED cannot be true"):
+            FlagBook(PLANNED, **{layer: {"SWAP_ENABLED": True}})
+        assert FlagBook(PLANNED, **{layer: {"SWAP_ENABLED": False}}).values["SWAP_ENABLED"] is False
+    marked = FlagBook([replace(PLANNED[1], planned="")])
+    assert marked.set_operator(1, "SWAP_ENABLED", True, reason="r", actor="ann")[0]
+    assert "cannot be true" in FlagBook(PLANNED).load(marked.dump())[0]
+
+
+def test_setting_a_planned_flag_says_that_nothing_comes_of_it() -> None:
+    flags = FlagBook(PLANNED)
+    accepted, text, _ = flags.set_operator(1, "CHAT_ENABLED", True, reason="", actor="ann")
+    assert accepted and "nothing comes of it yet" in text
+    assert "nothing comes" not in flags.set_operator(2, "CHAT_ENABLED", False, reason="", actor="ann")[1]
+    assert planned_notes(flags.specs, flags.values) == ()
 
 
 def test_values_are_shown_with_their_unit() -> None:
