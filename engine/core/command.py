@@ -11,8 +11,8 @@ from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
 from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin, settle
-from engine.core.state import STOPPING, OperatorHalt, State
-from engine.model.boundary import boundary_after
+from engine.core.state import NOT_TAKEN_UP, STOPPING, OperatorHalt, State
+from engine.model.boundary import boundary_after, day_began
 from engine.model.codec import decimal_text
 from engine.model.effects import AskVenue, CommandAnswered, Effect, FlagChanged, RulingChanged
 from engine.model.events import (
@@ -39,7 +39,8 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
     state.mode, state.asked, state.mode_held = event.mode, event.asked or event.mode, event.held
     # A new process is the restart that a fault asks for, and the end of the halt under which the old one stopped.
-    state.faults.clear()
+    # But a run that was not taken up as it stood has orders that nobody decided here: a person says when to go on.
+    state.faults = {what: since for what, since in state.faults.items() if what.startswith(NOT_TAKEN_UP)}
     state.halts.pop(STOPPING, None)
     state.execution.begin(event.epoch, item.at, event.venues)
     state.stops.begin(item.at, event.venues)
@@ -47,7 +48,10 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.held = (*state.execution.holds(), *state.stops.holds())
     if not state.tally.started_at:
         state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
-    state.boundary_day, state.boundary_at = boundary_after(item.at, state.flags.values)
+    day, state.boundary_at = boundary_after(item.at, state.flags.values)
+    # A restart under other reset flags opens no day a second time.
+    state.boundary_day = max(state.boundary_day, day)
+    state.guardian.begin(day_began(item.at, state.flags.values), event.venues)
     state.watch_denials()
     settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     settle(state, item.at, risk_now(state, item.at), out)
@@ -92,16 +96,33 @@ def _recovery_broken(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(RecoveryBroken, item.event)
     for order in event.orders:
         state.execution.remember(item.at, order)
-    fault(state, item.at, f"the run could not be taken up as its journal has it: {event.what}", out)
+    fault(state, item.at, f"{NOT_TAKEN_UP}: {event.what}", out)
 
 
 def _resume(state: State, item: Input, out: list[Effect]) -> None:
     lifted = bool(state.halts)
+    kept = [what for what in state.faults if what.startswith(NOT_TAKEN_UP)]
+    if not lifted:
+        # Only for who sees that it is this that they end: beside a halt of their own it would be lifted unseen.
+        for what in kept:
+            del state.faults[what]
     state.halts.clear()
     rejoin(state, item.at, out)
+    if kept:
+        _answer(out, item.at, "resume", True, _taken_up(kept[0], lifted=lifted))
+        return
     still = "; ".join(held.instance for held in state.policy.in_force if held.restraint.level > 0)
     text = "operator halt cleared" if lifted else "there was no operator halt"
     _answer(out, item.at, "resume", True, f"{text}; still restrained by {still}" if still else text)
+
+
+def _taken_up(what: str, *, lifted: bool) -> str:
+    if lifted:
+        return (
+            f"operator halt cleared; still halted: {what}. Compare `engine orders` and `engine positions` with the "
+            f"venue's own pages, then `engine resume` once more"
+        )
+    return f"goes on from what the venue says now; {what}"
 
 
 def _rearm(state: State, item: Input, out: list[Effect]) -> None:

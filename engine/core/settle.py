@@ -24,6 +24,9 @@ def settle(state: State, at: int, derived: Sequence[Derived], out: list[Effect])
     """Evaluate what changed until nothing does, then join the policy anew if a restraint moved."""
     snapshot, book = state.snapshot, state.book
     for sample in derived:
+        if sample.name not in snapshot.catalogue.specs:
+            # A catalogue of its own, or of before, need not know all that can be told.
+            continue
         snapshot.put_named(sample.name, sample.labels, sample.value, sample.event_at, at)
     # The round that is one too many is still evaluated: a fault halts, it does not make anybody blind.
     for _ in range(MAX_ROUNDS + 1):

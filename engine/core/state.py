@@ -39,6 +39,8 @@ WARM_UP = 5 * MINUTE
 """Start-up doubt is not counted as restriction for longer than this."""
 STOPPING = "stopping"
 """Source of the halt under which an engine on a real venue ends: its entries are taken back, its stops stay."""
+NOT_TAKEN_UP = "the run could not be taken up as its journal has it"
+"""How the fault begins that outlives a restart: orders left of which the state does not know."""
 _HALT_ENDS = {
     "file": "remove the HALT file, then engine resume",
     STOPPING: "with the next start on this state directory, by itself",
@@ -173,9 +175,11 @@ class State:
             # Nobody has to end what the next start ends by itself.
             command = "" if halt.source == STOPPING else "engine resume"
             held.append(_halted(f"operator:{halt.source}", "operator", halt.since, ends=ends, command=command))
-        for since in list(self.faults.values())[:1]:
-            ends = "a restart, after its cause was understood"
-            held.append(_halted("engine.internal_fault", "fault", since, ends=ends, command=""))
+        for what, since in list(self.faults.items())[:1]:
+            ends, command = "a restart, after its cause was understood", ""
+            if what.startswith(NOT_TAKEN_UP):
+                ends, command = "engine resume, once the venue's own pages agree with ours", "engine resume"
+            held.append(_halted("engine.internal_fault", "fault", since, ends=ends, command=command))
         if not self.ruling.rules.rules:
             paused = Restraint(level=Level.ENTRIES_PAUSED)
             held.append(_by_itself("engine.no_rules", paused, "floor", ends="the first good reload: mend rules/"))

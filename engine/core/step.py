@@ -27,7 +27,7 @@ from engine.model.answers import (
     TradesReported,
 )
 from engine.model.boundary import boundary_after
-from engine.model.effects import BoundaryCrossed, Effect
+from engine.model.effects import BoundaryCrossed, Effect, Notify
 from engine.model.events import (
     CancelRejected,
     Input,
@@ -39,6 +39,7 @@ from engine.model.events import (
     OrderTriggered,
     OrderUncertain,
     OrderWithheld,
+    Start,
 )
 from engine.model.fills import Liquidity
 from engine.model.history import MarkKind
@@ -64,6 +65,9 @@ class Step(NamedTuple):
 def step(state: State, item: Input) -> Step:
     """Take `item` in and return what to do. `item.at` never goes back: the loop sees to it."""
     out: list[Effect] = []
+    if type(item.event) is Start:
+        # While no process listened nobody was silent; what was due meanwhile must not take it for that.
+        state.reducers.begin(item.at, item.event.venues)
     _fire_until(state, item.at, out)
     state.at = state.look.at = item.at
     state.seq = item.seq
@@ -244,7 +248,11 @@ def _cross_boundary(state: State, at: int, out: list[Effect]) -> None:
     next_at = state.boundary_at
     out.append(BoundaryCrossed(at=at, day=day, next_at=next_at))
     settle(state, at, end_day(state, at, day, out), out)
-    state.guardian.on_boundary(at, state.look)
+    # Told before latches end: a rule that saw yesterday's loss must not hold the new day for it.
+    settle(state, at, state.guardian.on_boundary(at, state.look), out)
+    note = state.guardian.baseline_note()
+    if note:
+        out.append(Notify(at=at, to="digest", rule="engine.guardian", text=note))
     state.book.on_boundary(at)
     if state.candidate is not None:
         state.candidate.book.on_boundary(at)

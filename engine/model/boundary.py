@@ -57,6 +57,13 @@ def boundary_after(at: int, flags: Mapping[str, FlagValue]) -> tuple[str, int]:
     return day.isoformat(), ends
 
 
+def day_began(at: int, flags: Mapping[str, FlagValue]) -> int:
+    """Return the boundary (ns) at which the trading day that `at` is in began, under the reset flags in `flags`."""
+    hour, tz = int(flags[HOUR_FLAG]), zone(str(flags[ZONE_FLAG]))
+    day, _ = next_boundary(at, hour=hour, tz=tz)
+    return _begin(day, hour, tz)
+
+
 def _begin(day: date, hour: int, tz: ZoneInfo) -> int:
     begins = boundary_of(day, hour=hour, tz=tz)
     while begins is None:

@@ -51,6 +51,8 @@ class StopValidator:
         """What the last event was about, for `after_event`."""
         self._shown: dict[Key, None] = {}
         """Symbols whose last sample was of an open position."""
+        self._told_missing = 0
+        """How often a stop was called missing, as far as it was told."""
 
     def begin(self, at: int, venues: Sequence[str]) -> None:
         """A run begins or goes on in a new process; `venues` take real orders and show anew that they take stops."""
@@ -245,6 +247,8 @@ class StopValidator:
             else:
                 self._shown.pop(watch.key, None)
         every = self._watches.values()
+        missed, self._told_missing = self._told_missing, sum(one.missing_total for one in every)
+        made += [Derived("stop_called_missing", (view.account,), 1.0, at)] * (self._told_missing - missed)
         longest = max((bare_seconds(watch, at) for watch in every), default=0.0)
         made.append(Derived("unprotected_longest_s", (view.account,), longest, at))
         made.append(Derived("stops_missing", (view.account,), float(sum(one.missing for one in every)), at))
@@ -272,7 +276,7 @@ class StopValidator:
             "candidates": {venue: list(symbols) for venue, symbols in self._candidates.items()},
             "begun_at": self._begun_at, "sampled_at": self._sampled_at, "due": self._due,
             "holds": [to_data(one) for one in self._holds], "touched": [list(key) for key in self._touched],
-            "shown": [list(key) for key in self._shown],
+            "shown": [list(key) for key in self._shown], "told_missing": self._told_missing,
         }
 
     def load(self, data: Data) -> None:
@@ -286,6 +290,7 @@ class StopValidator:
         self._holds = tuple(from_data(InForce, item) for item in data["holds"])
         self._touched = [(venue, symbol) for venue, symbol in data["touched"]]
         self._shown = dict.fromkeys((venue, symbol) for venue, symbol in data["shown"])
+        self._told_missing = data["told_missing"]
 
 
 def _look_up(watch: Watch, at: int) -> list[Wish]:

@@ -27,6 +27,8 @@ class Feed:
     connected: bool = True
     late: bool = False
     """Health has noticed its silence, so its next word must be told at once."""
+    gone: bool = False
+    """One of its streams is called silent: the same."""
 
 
 class Feeds:

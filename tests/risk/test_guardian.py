@@ -123,7 +123,7 @@ def test_a_loss_is_positive_percent_of_the_baseline() -> None:
 def test_a_position_nobody_quotes_gives_no_sample() -> None:
     """Its value is not known, and a guess could hide the loss that should stop us."""
     guardian, account = begun()
-    assert take(guardian, account, account.fills("10", "100")) == {}
+    assert take(guardian, account, account.fills("10", "100")) == {"account_fill_usd": 1_000.0}
     account.at += QUIETEST
     assert guardian.on_timer(account.at, account) == []
     assert guardian.daily_loss_pct(account) is None
