@@ -38,6 +38,7 @@ from engine.model.market import (
 from engine.model.samples import Status
 from engine.signals.depth import DepthCopy
 from engine.signals.feeds import Feed, Feeds
+from engine.signals.funding import Funding
 from engine.signals.health import Health
 from engine.signals.pegs import Pegs
 from engine.signals.reducer_settings import ReducerSettings as ReducerSettings
@@ -48,7 +49,7 @@ _PEG = "peg_{asset}_usd"
 _INF = float("inf")
 OWN = ("health_measured", "health_market", "health_account", "stream_silent_s", "venue_silent_s", "venue_back_s")
 """Of the engine's own health, which have no feed of their own."""
-_UNREAD = ("trade", "bar", "fundingrate")
+_UNREAD = ("trade", "bar")
 """Streams of a market of which no signal keeps anything but that they came."""
 
 
@@ -78,6 +79,7 @@ class Reducers:
         self._put = snapshot.put
         self._markets: dict[tuple[str, str], Market] = {}
         self._feeds = Feeds(snapshot)
+        self.funding = Funding(snapshot)
         self._health = Health(snapshot, self._feeds, settings.health)
         self._streams = Streams(snapshot, self._feeds, settings.stream_alert)
         self._pegs = Pegs(settings.pegs)
@@ -95,6 +97,7 @@ class Reducers:
         """Names of the signals made here; each still needs its feed, which the signal's producer names."""
         made = {"mid_price", "spread_bps", "feed_messages", "announcements", *OWN}
         names = self._snapshot.catalogue.specs
+        made |= self.funding.produces
         return frozenset(name for name in names if name in made or names[name].producer == "feed.oracle")
 
     def fold(self, item: Input) -> None:
@@ -194,6 +197,7 @@ class Reducers:
         self._alive(self._feeds.of(event.venue, at), event.venue_at, at)
 
     def _on_funding(self, event: FundingRate, at: int) -> None:
+        self.funding.fold(event, at)
         stream = self._streams.of(event.venue, MARKET, at)
         self._streams.pulse(event.venue, stream, at)
         stream.last_at = at
@@ -268,6 +272,9 @@ class Reducers:
         self._degrade(tuple(self._snapshot.base(name, ()) for name in lost), Status.MISSING, at)
 
     def _market_dropped(self, event: FeedDropped, stream: str, at: int) -> None:
+        if stream == "fundingrate":
+            self.funding.dropped(event.venue, event.symbol, at)
+            return
         for (venue, symbol), market in self._markets.items():
             if venue != event.venue or event.symbol not in ("", symbol) or stream in _UNREAD:
                 continue
@@ -288,6 +295,7 @@ class Reducers:
             ],
             "feeds": self._feeds.dump(),
             "health": self._health.dump(), "streams": self._streams.dump(),
+            "funding": self.funding.dump(),
             "pegs": self._pegs.dump(),
         }
 
@@ -296,6 +304,7 @@ class Reducers:
         self._feeds.load(data["feeds"])
         self._health.load(data["health"])
         self._streams.load(data["streams"])
+        self.funding.load(data.get("funding", []))
         self._pegs.load(data["pegs"])
         self._markets.clear()
         for venue, symbol, quote, depth in data["markets"]:
