@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from engine.core.asking import dump_strategies, load_strategies
 from engine.core.candidate import Candidate
 from engine.core.state import OperatorHalt, ReloadFault, State, Tally
 from engine.model.codec import Data, from_data, to_data
@@ -35,7 +36,7 @@ def dump_state(state: State) -> Data:
         "flags": state.flags.dump(), "snapshot": state.snapshot.dump(), "reducers": state.reducers.dump(),
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
         "funding": state.funding.dump(),
-        "strategies": {strategy.name: strategy.dump() for strategy in state.strategies},
+        "strategies": dump_strategies(state), "broken": sorted(state.broken),
         "stops": state.stops.dump(), "router": state.router.dump(), "prices": state.prices.dump(),
         "offenders": state.offenders.dump(),
     }
@@ -72,9 +73,8 @@ def load_state(state: State, data: Data) -> None:
     state.execution.load(data["execution"])
     if "funding" in data:
         state.funding.load(data["funding"])
-    for strategy in state.strategies:
-        if strategy.name in data["strategies"]:
-            strategy.load(data["strategies"][strategy.name])
+    state.broken = set(data["broken"])
+    load_strategies(state, data["strategies"])
     state.stops.load(data["stops"])
     state.router.load(data["router"])
     state.prices.load(data["prices"])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from engine.core.announced import tell_maintenance
+from engine.core.asking import ask_begin, ask_flags
 from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
@@ -55,8 +56,10 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.watch_denials()
     settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     settle(state, item.at, risk_now(state, item.at), out)
+    settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
+    ask_begin(state, item.at, out)
     tell_maintenance(state, item.at, active=False)
 
 
@@ -174,6 +177,7 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
     if state.candidate is not None:
         state.candidate.book.on_flags(at, values)
     rejoin(state, at, out)
+    ask_flags(state, at, out)
 
 
 def _reload(state: State, item: Input, out: list[Effect]) -> None:

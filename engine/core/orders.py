@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.core.broken import broke
 from engine.core.candidate import Candidate
 from engine.core.noted import told_proposal
 from engine.core.state import State
@@ -35,7 +36,9 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
         elif isinstance(wish, Closing):
             out.extend(state.execution.close(at, wish))
         elif isinstance(wish, Derived):
-            state.snapshot.put_named(wish.name, wish.labels, wish.value, wish.event_at, at)
+            # What no catalogue lists nobody can read: a strategy may count more than an operator wants to know.
+            if wish.name in state.snapshot.catalogue.specs:
+                state.snapshot.put_named(wish.name, wish.labels, wish.value, wish.event_at, at)
         elif isinstance(wish, AskVenue):
             out.append(state.execution.number(wish))
         else:
@@ -72,16 +75,31 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
         return
     state.tally.refused += 1
     state.tally.skips[verdict.reason] += 1
+    if "order_refusals" in state.snapshot.catalogue.specs:
+        asked = verdict.proposal
+        labels = (asked.venue, asked.symbol, asked.intent.value, verdict.reason)
+        state.snapshot.put_named("order_refusals", labels, 1.0, at, at)
     out.append(_refusal(at, verdict))
     out.extend(state.router.on_refused(at, verdict.proposal, verdict.reason))
     if verdict.proposal.continues is not None:
         # The wish itself was let through: its proposer learns from the orders how far it has come.
         return
-    for strategy in state.strategies:
-        if strategy.name == verdict.proposal.proposer:
-            strategy.on_refused(at, verdict.proposal, verdict.reason)
+    _tell_strategy(state, at, verdict, out)
     state.execution.on_refused(at, verdict.proposal, verdict.reason)
     state.stops.on_refused(at, verdict.proposal, verdict.reason)
+
+
+def _tell_strategy(state: State, at: int, refused: Refused, out: list[Effect]) -> None:
+    """Let the strategy that proposed know; it may tell something, and propose only when it is asked again."""
+    for strategy in state.strategies:
+        if strategy.name != refused.proposal.proposer or strategy.name in state.broken:
+            continue
+        try:
+            told = strategy.on_refused(at, refused.proposal, refused.reason)
+        except Exception as error:
+            broke(state, at, strategy.name, error, out)
+            continue
+        dispatch(state, at, [wish for wish in told if not isinstance(wish, Proposal)], out)
 
 
 def _compare_orders(state: State, candidate: Candidate, at: int, live: Approved | Refused) -> None:

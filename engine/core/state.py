@@ -140,6 +140,8 @@ class State:
     halts: dict[str, OperatorHalt] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """What laws the engine broke, and when first (ns), in the order of happening."""
+    broken: set[str] = field(default_factory=set)
+    """Strategies that failed, by name: they are asked no more until the next start."""
     generation: int = 1
     """Counts the rulings of this run."""
     reload_fault: ReloadFault | None = None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.core.asking import ask_event, ask_timer
+from engine.core.asking import due as strategies_due
 from engine.core.command import COMMANDS, take_flags
 from engine.core.nightly import end_day, risk_now
 from engine.core.noted import told_fill
@@ -129,9 +131,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
     if routing:
         # Before the strategies: what becomes of an order that is worked is part of how far their wish has come.
         dispatch(state, at, state.router.after_event(at, state.look, state.execution, granted_at(state, at)), out)
-    for strategy in state.strategies:
-        if is_order or strategy.interested(event):
-            dispatch(state, at, strategy.on_event(item, state.look, state.execution), out)
+    ask_event(state, item, is_order, out)
     if is_order:
         dispatch(state, at, state.execution.after_event(at, state.look), out)
         dispatch(state, at, state.stops.after_event(at, state.look, state.execution), out)
@@ -163,11 +163,8 @@ def _next_due(state: State) -> int | None:
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
-    for strategy in state.strategies:
-        due = strategy.next_due()
-        if due is not None and (soonest is None or due < soonest):
-            soonest = due
-    return soonest
+    due = strategies_due(state)
+    return due if soonest is None or (due is not None and due < soonest) else soonest
 
 
 def _work_due(state: State) -> int | None:
@@ -221,8 +218,7 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     settle(state, at, derived, out)
     if working:
         rehold(state, at, out)
-    for strategy in state.strategies:
-        dispatch(state, at, strategy.on_timer(at, state.look, state.execution), out)
+    ask_timer(state, at, out)
     if working:
         _work(state, at, out)
     _hear(state, at, out)

@@ -31,12 +31,14 @@ from engine.runtime.flag_readers import READERS
 from engine.runtime.flags import environment_layer, missing_flags
 from engine.runtime.provenance import Provenance, provenance
 from engine.runtime.settings import Settings, read_settings
+from engine.runtime.strategies_file import DEFAULT, Chosen, read_strategies
 from engine.signals.catalogue import Catalogue
 
 SETTINGS, FLAGS, SIGNALS, RUNBOOK, RULES, DENYLIST = (
     "conf/engine.yaml", "conf/flags.yaml", "conf/signals.yaml", "RUNBOOK.md", "rules", "conf/event_denylist.txt",
 )
-_FILES = (SETTINGS, FLAGS, SIGNALS, RUNBOOK, DENYLIST)
+STRATEGIES = "conf/strategies.yaml"
+_FILES = (SETTINGS, FLAGS, SIGNALS, RUNBOOK, DENYLIST, STRATEGIES)
 _NO_RULES = "no_rules"
 """In a source: whatever its files hold, it has no rules."""
 _NO_RUNBOOK = "a rule's runbook says what to do when it fires; write the page"
@@ -78,6 +80,8 @@ class Config:
     blobs: Blobs
     provenance: Provenance = field(default_factory=Provenance)
     denylist: tuple[Denied, ...] = ()
+    strategies: tuple[Chosen, ...] = DEFAULT
+    """Which are to run; whether they can be had is found out where a run is wired."""
     unused: tuple[Finding, ...] = ()
     """Flags and signals that nobody reads, and what is wrong with their silences. Means nothing of a part of a set."""
 
@@ -163,6 +167,8 @@ def config_from_read(
         known_flags = None if has_errors(flags.findings) or not flags.specs else flags.specs
         settings, found = read_settings(read.files[SETTINGS], SETTINGS, known_flags)
         findings += found
+    strategies, found = read_strategies(read.files.get(STRATEGIES), STRATEGIES)
+    findings += found
     loader = loader or RuleLoader()
     signals = _catalogue(read, findings)
     rule_files = _rule_files(read)
@@ -178,7 +184,8 @@ def config_from_read(
             catalogue=read.files.get(SIGNALS, b""), flags=book.base, settings=settings.deciding(),
             source=_source(read, flags.specs, environment, known),
         ),
-        provenance=known, denylist=denylist, unused=_unused(rule_set, signals, flags, settings, loader),
+        provenance=known, denylist=denylist, strategies=strategies,
+        unused=_unused(rule_set, signals, flags, settings, loader),
     )
 
 

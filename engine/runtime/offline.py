@@ -85,7 +85,8 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
     try:
         standing, data = unpack(found)
         config = config_of(journal, root, standing.source)
-        state, _ = rewire(config, standing.producers, at=standing.at)
+        # A halt must not wait for a package to be mended.
+        state, _ = rewire(config, standing.producers, at=standing.at, trades=False)
         start, _ = journalled_config(journal, root)
         if start.shadow_digest:
             stand_beside(state, config_of(journal, root, start.shadow_digest).ruling())

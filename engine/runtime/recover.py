@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
 from engine.core.step import step, wake
-from engine.model.codec import canonical, decode
+from engine.model.codec import Data, canonical, decode
 from engine.model.effects import Effect, PlaceOrder
 from engine.model.events import Event, Input, RecoveryBroken, Reload, RunMode, Start
 from engine.ports.journal import Checkpoint, Journal, JournalError
 from engine.ports.venue import SimulatedVenue
-from engine.runtime.config import SETTINGS, Config, config_from_source
+from engine.runtime.config import SETTINGS, STRATEGIES, Config, config_from_source
 from engine.runtime.configured import config_of
 from engine.runtime.record import Diverged, Record
 from engine.runtime.reload import InForce
@@ -149,8 +149,10 @@ def _resettled(found: Recovered, journal: Journal, disk: Config, producers: tupl
     decides = found.known[found.state.ruling.digest]
     found.config, found.source = decides.config, decides.source
     same = disk.blobs.settings == found.config.blobs.settings
-    if same and found.producers == producers:
+    alike = _as_chosen(disk) == _as_chosen(found.config)
+    if same and alike and found.producers == producers:
         return found
+    _insist_on_owners(found.state, disk)
     config = with_settings(found.config, disk)
     source = journal.put_blob(config.blobs.source)
     state, _ = rewire(config, producers, at=found.at)
@@ -161,15 +163,32 @@ def _resettled(found: Recovered, journal: Journal, disk: Config, producers: tupl
     found.known[state.ruling.digest] = InForce(config=config, source=source)
     if not same:
         found.notes = (*found.notes, f"{SETTINGS} was edited since: what it says now holds")
+    if not alike:
+        names = ", ".join(one.name for one in config.strategies) or "none"
+        found.notes = (*found.notes, f"{STRATEGIES} was edited since: what runs now is {names}")
     return found
 
 
+def _as_chosen(config: Config) -> list[tuple[str, Data]]:
+    return [(one.name, dict(one.parameters)) for one in config.strategies]
+
+
+def _insist_on_owners(state: State, disk: Config) -> None:
+    """Refuse a start without a strategy that has orders: its stops would stay, and nobody would follow them."""
+    names = {one.name for one in disk.strategies}
+    for strategy in state.strategies:
+        held = sorted({one.symbol for one in state.execution.all_live() if one.proposer == strategy.name})
+        if strategy.name not in names and held:
+            what = f"{STRATEGIES} no longer names {strategy.name}, which has orders on {', '.join(held)}"
+            raise JournalError(what, "put it back, flatten or wait until it is flat, and take it out then")
+
+
 def with_settings(config: Config, disk: Config) -> Config:
-    """Return `config` with the settings file of `disk`."""
+    """Return `config` with the settings and strategies files of `disk`."""
     kept, new = json.loads(config.blobs.source), json.loads(disk.blobs.source)
-    files = {name: text for name, text in kept["files"].items() if name != SETTINGS}
-    if SETTINGS in new["files"]:
-        files[SETTINGS] = new["files"][SETTINGS]
+    mine = (SETTINGS, STRATEGIES)
+    files = {name: text for name, text in kept["files"].items() if name not in mine}
+    files |= {name: new["files"][name] for name in mine if name in new["files"]}
     return config_from_source(config.root, canonical({**kept, "files": files}))
 
 

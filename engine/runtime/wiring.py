@@ -22,8 +22,10 @@ from engine.ports.feed import Tape
 from engine.ports.notifier import Notifier
 from engine.ports.venue import SimulatedVenue
 from engine.runtime.config import Config
+from engine.runtime.configured import ConfigError
 from engine.runtime.guards import insist_on_guards, unfed, unguarded
 from engine.runtime.options import RunError
+from engine.runtime.strategies import Made, kept_strategies, make_strategies
 from engine.signals.catalogue import Catalogue
 from engine.signals.snapshot import Snapshot
 
@@ -71,8 +73,10 @@ def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[t
     """Return (rule, the signals none of `producers` makes) for each rule that has such; RunError if `mode` is live.
 
     A live mode also wants every guard enforced; see `unguarded`. Asked before a state directory
-    is touched, so that a refused start leaves none behind that looks used.
+    is touched, so that a refused start leaves none behind that looks used: ConfigError where a
+    strategy cannot be had.
     """
+    strategies_of(config)
     lame = unfed(config, producers)
     if mode is RunMode.DRY_RUN:
         return lame
@@ -86,14 +90,27 @@ def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[t
     return lame
 
 
+def strategies_of(config: Config) -> tuple[Made, ...]:
+    """Return fresh strategies as `config` wants them; ConfigError where one of them cannot be had."""
+    made, findings = make_strategies(config.strategies)
+    if findings:
+        raise ConfigError(findings)
+    return made
+
+
 def rewire(
-    config: Config, producers: Iterable[str], *, at: int, fresh: Callable[[Catalogue], Snapshot] = Snapshot
+    config: Config, producers: Iterable[str], *, at: int, fresh: Callable[[Catalogue], Snapshot] = Snapshot,
+    trades: bool = True,
 ) -> tuple[State, SimulatedVenue]:
-    """Return a fresh core and paper venue for whom `producers` speak, without a tape: to load a checkpoint into."""
+    """Return a fresh core and paper venue for whom `producers` speak, without a tape: to load a checkpoint into.
+
+    `trades` False is for who only looks, or halts: a strategy that cannot be had is then kept as it was, and silent.
+    """
     settings = config.settings
+    made = strategies_of(config) if trades else kept_strategies(config.strategies)
     state = build_state(
         config.ruling(), producers, account=settings.account, floor=settings.floor, at=at, fresh=fresh,
-        terms=settings.execution,
+        terms=settings.execution, strategies=tuple(one.strategy for one in made),
     )
     state.quote_preference = settings.quote_preference
     return state, PaperVenue(_exchange(config, state))

@@ -12,7 +12,7 @@ from engine.exchange.faults import Fault, FaultKind, FaultPlan
 from engine.model.instruments import MarketKind
 from engine.model.orders import OrderState
 from engine.model.restraints import Level
-from engine.model.time import MINUTE, SECOND
+from engine.model.time import HOUR, MINUTE, SECOND
 from tests.strategies.world import SYMBOL, VENUE, XYZ, World, entered, listed
 
 
@@ -193,13 +193,14 @@ def test_one_plan_a_symbol_and_one_hearing_of_an_announcement() -> None:
 
 def test_several_listings_run_side_by_side_and_again_later() -> None:
     """Each has its own purposes; after its end a symbol may be planned anew."""
-    other = replace(XYZ, symbol="ABCUSDT")
+    other = replace(XYZ, symbol="ABCUSDT", base="ABC")
     world = World()
     world.define()
     world.define(other)
     world.price(10.0)
     world.price(20.0, symbol="ABCUSDT")
-    world.announce("XYZUSDT", "ABCUSDT")
+    world.announce("XYZUSDT")
+    world.announce("ABCUSDT", name="b1")
     world.price(10.15)
     world.price(20.4, symbol="ABCUSDT")
     world.pass_time(SECOND)
@@ -209,4 +210,9 @@ def test_several_listings_run_side_by_side_and_again_later() -> None:
     assert world.held() == world.held("ABCUSDT") == 0
     world.price(10.0)
     world.announce(name="a2")
+    assert world.texts("ignored") == ["listing not traded: XYZ was planned for an announcement already"]
+    for _ in range(24):
+        world.pass_time(HOUR)
+    world.price(10.0)
+    world.announce(name="a3")
     assert world.story()[-1] == "planned"

@@ -6,9 +6,9 @@
     entering    half size early, the rest later, never twice
     protecting  the stop at once, then a second one that only rises
     harvesting  the ladder of take-profits
-    leaving     time stop, market exit, the end of a plan
+    ending      what ends a plan, and its last line
 """
 
-from engine.strategies.event_breakout.strategy import EventBreakout
+from engine.strategies.event_breakout.strategy import EventBreakout, make
 
-__all__ = ["EventBreakout"]
+__all__ = ["EventBreakout", "make"]

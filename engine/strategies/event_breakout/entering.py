@@ -9,17 +9,17 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.model.codec import decimal_text
-from engine.model.orders import Intent, OrderKind, OrderState, Proposal, Side
+from engine.model.orders import ENTRY_INTENTS, Intent, OrderKind, OrderState, Proposal, Side
 from engine.model.restraints import Level
 from engine.model.sizing import quantity_for
 from engine.model.time import SECOND
-from engine.strategies.event_breakout.depth import expected_slippage_bps
-from engine.strategies.event_breakout.plan import STRATEGY, Leg, Moment, Plan, Wish, mid_of
+from engine.strategies.depth import expected_slippage_bps
+from engine.strategies.event_breakout.plan import STRATEGY, Leg, Moment, Plan
+from engine.strategies.trade import LONGEST_RETRY, Wish, can_cancel, cancelling, mid_of
 
-FIRST_RETRY, LONGEST_RETRY = 5 * SECOND, 60 * SECOND
-"""A refused entry is tried again after the first, each time twice as late, up to the longest."""
 OLDEST_QUOTE = 5 * SECOND
 """An entry on an older price would chase what may be gone."""
+_SIZES = {"first": "the first half", "second": "the second half", "whole": "the whole size"}
 MOST_REJECTIONS = 3
 """The venue may reject an entry this often before the plan believes it."""
 
@@ -52,7 +52,7 @@ def follow(plan: Plan, now: Moment) -> list[Wish]:
         record = now.latest(leg.purpose)
         if record is None:
             plan.legs.remove(leg)
-            put_off(plan, now.at)
+            plan.put_off_entry(now.at)
             continue
         # An entry that follows the market is several orders, one after the other.
         came_to = now.orders.progress(STRATEGY, leg.purpose)
@@ -67,7 +67,7 @@ def follow(plan: Plan, now: Moment) -> list[Wish]:
             story.append(plan.story(now.at, "entered", _entered_text(plan, leg)))
         else:
             plan.legs.remove(leg)
-            put_off(plan, now.at)
+            plan.put_off_entry(now.at)
             if record.state is OrderState.REJECTED and plan.failed("rejected") >= MOST_REJECTIONS:
                 plan.leaving = plan.leaving or f"the venue would not take an entry ({record.reason})"
     return story
@@ -85,14 +85,43 @@ def enter(plan: Plan, now: Moment) -> list[Wish]:
         return []
     if now.view.level(plan.venue, plan.symbol, Intent.ENTRY.value) is Level.HALTED:
         return []
-    notional = now.settings.notional if name == "whole" else now.settings.notional / 2
+    if now.somebody_else(plan):
+        plan.put_off_entry(now.at)
+        return []
+    sized = now.view.sized(plan.venue, plan.symbol, now.settings.notional)
+    notional = sized.notional if name == "whole" else sized.notional / 2
     quantity = quantity_for(notional, Decimal(str(quote.ask)), instrument)
     if quantity <= 0:
         plan.leaving = f"{decimal_text(notional)} is less than the venue's minimum"
         return []
-    leg = Leg(name=name, purpose=f"{plan.base}/entry/{name}")
+    if now.settings.dry_run:
+        return _rehearsed(plan, now, name, quantity)
+    leg = Leg(name=name, purpose=f"{plan.base}/entry/{name}", why=sized.why)
     plan.legs.append(leg)
     return [_proposal(plan, now, leg, quantity)]
+
+
+def _rehearsed(plan: Plan, now: Moment, name: str, quantity: Decimal) -> list[Wish]:
+    """Say once what would have been bought."""
+    plan.retry["entry"] = now.at + LONGEST_RETRY
+    if plan.entered_at or "rehearsed" in plan.told:
+        return []
+    plan.told.append("rehearsed")
+    assert now.quote is not None
+    text = f"dry run: would buy {_SIZES[name]}, {decimal_text(quantity)} at {now.quote.ask:.8g}"
+    return [plan.story(now.at, "rehearsed", text)]
+
+
+def withdraw(plan: Plan, now: Moment) -> list[Wish]:
+    """Take back what still buys where entries are switched off, and give the plan up if it holds nothing."""
+    if now.settings.enabled and not now.settings.dry_run:
+        return []
+    why = "EVENT_BREAKOUT_DRY_RUN is on" if now.settings.enabled else "EVENT_BREAKOUT_ENABLED is off"
+    buying = [record for record in now.mine(plan) if record.intent in ENTRY_INTENTS]
+    if not buying and not plan.entered_at and not now.settings.enabled:
+        # With an entry on its way back it is not over: what that may have bought wants its stop, not a sale at once.
+        plan.leaving = plan.leaving or why
+    return [cancelling(record, why) for record in buying if can_cancel(record)]
 
 
 def _proposal(plan: Plan, now: Moment, leg: Leg, quantity: Decimal) -> Proposal:
@@ -115,16 +144,11 @@ def _proposal(plan: Plan, now: Moment, leg: Leg, quantity: Decimal) -> Proposal:
 def refused(plan: Plan, at: int, purpose: str) -> None:
     """Policy refused the entry: forget it and wait longer each time."""
     plan.legs[:] = [leg for leg in plan.legs if leg.purpose != purpose]
-    put_off(plan, at)
-
-
-def put_off(plan: Plan, at: int) -> None:
-    """Do not try an entry again for a while."""
-    tries = plan.failed("put_off")
-    plan.retry["entry"] = at + min(FIRST_RETRY * 2 ** min(tries - 1, 6), LONGEST_RETRY)
+    plan.put_off_entry(at)
 
 
 def _entered_text(plan: Plan, leg: Leg) -> str:
     over = (float(leg.average) / float(plan.reference) - 1.0) * 10_000.0
-    size = {"first": "the first half", "second": "the second half", "whole": "the whole size"}[leg.name]
-    return f"bought {size}: {decimal_text(leg.filled)} at {float(leg.average):.8g}, {over:+.0f} bps from the reference"
+    sized = f"; {leg.why}" if leg.why else ""
+    bought = f"bought {_SIZES[leg.name]}: {decimal_text(leg.filled)} at {float(leg.average):.8g}"
+    return f"{bought}, {over:+.0f} bps from the reference{sized}"

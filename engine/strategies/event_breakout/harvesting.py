@@ -8,7 +8,8 @@ from decimal import Decimal
 from engine.model.codec import decimal_text
 from engine.model.orders import Intent
 from engine.model.time import SECOND
-from engine.strategies.event_breakout.plan import Leg, Moment, Plan, Wish, selling
+from engine.strategies.event_breakout.plan import Leg, Moment, Plan
+from engine.strategies.trade import Wish, selling
 
 RETRY = 5 * SECOND
 MOST_FAILURES = 3

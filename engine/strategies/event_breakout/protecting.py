@@ -14,16 +14,12 @@ from decimal import Decimal
 from engine.model.codec import decimal_text
 from engine.model.ledger import OrderRecord
 from engine.model.orders import Intent, OrderState
-from engine.model.reports import Rejection
 from engine.model.time import SECOND
-from engine.strategies.event_breakout.plan import Moment, Plan, Wish, selling
+from engine.strategies.event_breakout.plan import Moment, Plan
+from engine.strategies.stopping import DOUBT, breached, keep_whole, price_text, remember, whole
+from engine.strategies.trade import Wish, selling
 
-DOUBT = 5 * SECOND
-"""A stop whose fate is unclear for this long does not count as one."""
-RETRY = 1 * SECOND
 BETWEEN_RAISES = 5 * SECOND
-MOST_FAILURES = 3
-"""After so many stops in a row that came to nothing, the position is sold: unprotected is worse."""
 
 
 def stop_price(plan: Plan, now: Moment) -> Decimal:
@@ -44,76 +40,7 @@ def protect(plan: Plan, now: Moment) -> list[Wish]:
     """Keep the stops where they belong. May set `plan.leaving` when a stop cannot be had."""
     if now.instrument is None:
         return []
-    return [*_whole(plan, now), *_following(plan, now)]
-
-
-def _whole(plan: Plan, now: Moment) -> list[Wish]:
-    record = now.latest(_whole_purpose(plan)) if plan.stops else None
-    if record is None:
-        return _place_whole(plan, now) if plan.may("stop", now.at) else []
-    if record.working:
-        return _acknowledged(plan, now, record)
-    if record.state is OrderState.UNKNOWN:
-        return _doubted(plan, now, record)
-    if not record.state.final:
-        return []
-    if record.filled > 0:
-        plan.leaving = plan.leaving or "the stop left a remainder"
-        return []
-    return _lost(plan, now, record)
-
-
-def _place_whole(plan: Plan, now: Moment) -> list[Wish]:
-    plan.stops += 1
-    order = selling(plan, now, _whole_purpose(plan), intent=Intent.STOP, quantity=None)
-    return [replace(order, trigger_price=stop_price(plan, now))]
-
-
-def _acknowledged(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
-    plan.failures.pop("stop", None)
-    _remember(plan, record)
-    if "protected" in plan.told:
-        return []
-    plan.told.append("protected")
-    below = f"{float(now.settings.stop_pct):g} % below {float(now.average):.8g}"
-    text = f"stop on the whole position at {_price(record)}, {below}"
-    return [plan.story(now.at, "protected", text)]
-
-
-def _doubted(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
-    due = record.moved_at + DOUBT
-    if now.at < due:
-        plan.retry["stop"] = due
-        return []
-    # A second stop on the whole position cannot add risk, so here doubt may be answered by acting.
-    return _place_whole(plan, now)
-
-
-def _lost(plan: Plan, now: Moment, record: OrderRecord) -> list[Wish]:
-    """The stop was rejected, cancelled or withheld while something is held."""
-    if record.state is OrderState.REJECTED and _breached(record, now):
-        plan.leaving = plan.leaving or f"the price is through the stop at {_price(record)}"
-        return []
-    if record.rejection is Rejection.CLOSE_EXISTS:
-        # One stands already: of ours, with its answer lost, or the validator's, which also sees to it that it stays.
-        _remember(plan, record)
-        return []
-    if not plan.may("stop", now.at):
-        return []
-    failures = plan.failed("stop")
-    if failures > MOST_FAILURES:
-        plan.leaving = plan.leaving or f"no stop to be had ({record.reason})"
-        return []
-    plan.retry["stop"] = now.at + RETRY * failures
-    return _place_whole(plan, now)
-
-
-def _breached(record: OrderRecord, now: Moment) -> bool:
-    """Whether the venue would not take the stop because it would trigger at once."""
-    if "trigger" in f"{record.code} {record.reason}".lower():
-        return True
-    bid = None if now.quote is None else Decimal(str(now.quote.bid))
-    return bid is not None and record.trigger_price is not None and bid <= record.trigger_price
+    return [*keep_whole(plan, now, lambda: stop_price(plan, now)), *_following(plan, now)]
 
 
 def _following(plan: Plan, now: Moment) -> list[Wish]:
@@ -144,8 +71,8 @@ def _uncovered(plan: Plan, now: Moment, holder: OrderRecord | None) -> bool:
     """Whether the stop that follows is too small for what is held, or was lost."""
     if holder is not None:
         return holder.quantity is not None and holder.quantity < now.sellable()
-    whole = now.latest(_whole_purpose(plan))
-    return whole is not None and whole.trigger_price is not None and plan.best_stop > whole.trigger_price
+    first = whole(plan, now)
+    return first is not None and first.trigger_price is not None and plan.best_stop > first.trigger_price
 
 
 def _raise(plan: Plan, now: Moment, wanted: Decimal, holder: OrderRecord | None) -> list[Wish]:
@@ -165,20 +92,20 @@ def _follow_raise(plan: Plan, now: Moment, record: OrderRecord | None) -> list[W
     """Take over what became of the last raise."""
     if record is None:
         return []
-    if record.state is OrderState.REJECTED and _breached(record, now):
-        plan.leaving = plan.leaving or f"the price is through the stop at {_price(record)}"
+    if record.state is OrderState.REJECTED and breached(record, now):
+        plan.leaving = plan.leaving or f"the price is through the stop at {price_text(record)}"
     if record.filled > 0 and record.state.final:
         plan.leaving = plan.leaving or "the stop left a remainder"
     if not record.working or record.purpose in plan.told:
         return []
     plan.told.append(record.purpose)
     before = plan.best_stop
-    _remember(plan, record)
+    remember(plan, record)
     if plan.best_stop == before:
         return []
     paid = f"{float(now.average):.8g} was paid on average"
     why = f"the highest bid was {plan.peak:.8g}" if _trails(plan, now) else paid
-    return [plan.story(now.at, "trailed", f"stop raised to {_price(record)}: {why}")]
+    return [plan.story(now.at, "trailed", f"stop raised to {price_text(record)}: {why}")]
 
 
 def _holder(plan: Plan, now: Moment) -> OrderRecord | None:
@@ -188,19 +115,6 @@ def _holder(plan: Plan, now: Moment) -> OrderRecord | None:
         if record.intent is Intent.STOP and record.quantity is not None and record.working
     ]
     return following[-1] if following else None
-
-
-def _remember(plan: Plan, record: OrderRecord) -> None:
-    if record.trigger_price is not None:
-        plan.best_stop = max(plan.best_stop, record.trigger_price)
-
-
-def _price(record: OrderRecord) -> str:
-    return "?" if record.trigger_price is None else decimal_text(record.trigger_price)
-
-
-def _whole_purpose(plan: Plan) -> str:
-    return f"{plan.base}/stop/{plan.stops}"
 
 
 def _raise_purpose(plan: Plan, number: int) -> str:

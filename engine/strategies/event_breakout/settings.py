@@ -17,6 +17,8 @@ class Settings:
     """What the flags say. Durations in ns, `*_pct` in percent, notional in quote currency."""
 
     enabled: bool
+    dry_run: bool
+    """Plans are made and counted, and nothing is bought."""
     window: int
     """How long after the announcement an entry may come."""
     half_size: int
@@ -39,7 +41,7 @@ class Settings:
 def settings_of(flags: Mapping[str, FlagValue]) -> Settings:
     """Return the settings that `flags` give; KeyError names a flag that is missing."""
     return Settings(
-        enabled=bool(flags["EVENT_BREAKOUT_ENABLED"]),
+        enabled=bool(flags["EVENT_BREAKOUT_ENABLED"]), dry_run=bool(flags["EVENT_BREAKOUT_DRY_RUN"]),
         window=_minutes(flags["EVENT_BREAKOUT_WINDOW_MINUTES"]),
         half_size=_minutes(flags["EVENT_BREAKOUT_HALF_SIZE_MINUTES"]),
         time_stop=_minutes(flags["EVENT_BREAKOUT_TIME_STOP_MINUTES"]),
