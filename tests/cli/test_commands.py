@@ -91,7 +91,7 @@ def test_the_story_ends_with_commands_that_paste_and_work(tmp_path: Path) -> Non
     assert "rules/guards/depeg.yaml:5" in explain.stdout
     assert "abs(peg_usdt_usd - 1" in explain.stdout
     assert rearm.stdout.startswith("done: ")
-    assert "latch" not in shell(pasted[0]).stdout
+    assert "guard.depeg.usdt/1" not in shell(pasted[0]).stdout
 
 
 def test_status_as_json_is_one_object_with_what_the_page_shows(engine: Engine, after_demo: Path) -> None:
@@ -105,12 +105,13 @@ def test_status_as_json_is_one_object_with_what_the_page_shows(engine: Engine, a
 
 
 def test_a_latch_is_ended_once_and_then_is_no_more(engine: Engine, after_demo: Path) -> None:
-    first = engine("rearm", "1", "--state", after_demo, "--format", "json")
-    second = engine("rearm", "1", "--state", after_demo)
+    latch = "guard.depeg.usdt/1"
+    first = engine("rearm", latch, "--state", after_demo, "--format", "json")
+    second = engine("rearm", latch, "--state", after_demo)
 
     assert first.code == 0, first.text
     assert json.loads(first.out)["accepted"] is True
-    assert json.loads(first.out)["status"]["latches"] == []
+    assert latch not in {one["name"] for one in json.loads(first.out)["status"]["latches"]}
     assert second.code == 1
     assert second.out.startswith("refused: ")
 

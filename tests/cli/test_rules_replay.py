@@ -12,7 +12,7 @@ from engine.adapters.tape_writer import TapeWriter
 from tests.cli.conftest import Engine
 from tests.core.kit import told
 
-BEGIN, COUNT = 106_000, 12_000
+BEGIN, COUNT = 138_000, 12_000
 """The stretch of the demo in which USDT leaves its peg and comes back."""
 
 
@@ -34,7 +34,7 @@ def test_it_says_what_was_replayed_and_what_came_of_it(engine: Engine, tape: Pat
     assert said.code == 0, said.text
     head, _, rest = said.out.partition("\n\n")
     assert [line.split()[0] for line in head.splitlines()[:5]] == ["history", "symbols", "rules", "re-arms", "coverage"]
-    assert "break.tape, 2026-03-02 " in head and "NOVAUSDT" in head and "on-clear" in head and "peg_usdt_usd" in head
+    assert "break.tape, 2026-03-03 " in head and "NOVAUSDT" in head and "on-clear" in head and "peg_usdt_usd" in head
     assert "guard.depeg.usdt  restrained " in rest and "of it for doubt alone" in rest
     assert "latched" in rest and "level halted" in rest and "exit risk" in rest
     assert "not exercised  " in rest and "kill.daily_loss" in rest
