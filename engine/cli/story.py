@@ -35,6 +35,7 @@ from engine.model.effects import (
 )
 from engine.model.nightly import OffendersJudged, RiskMeasured
 from engine.model.orders import Intent
+from engine.model.overrides import OverrideBegan, OverrideEnded
 from engine.model.reports import IncomeKind
 
 
@@ -189,6 +190,17 @@ def _offenders(effect: OffendersJudged) -> Line | None:
     return Line(effect.at, "denylist", "refresh", why, "for conf/event_denylist.txt of a live run", "yellow", 0.3)
 
 
+def _laid(effect: OverrideBegan) -> Line:
+    why = ": ".join(part for part in (effect.actor, effect.reason) if part)
+    what = f"{effect.what}, ends {effect.ends}" if effect.ends else effect.what
+    colour = "red" if effect.kind == "waiver" else "yellow"
+    return Line(effect.at, effect.name, f"{effect.kind} begins", why, what, colour, 0.4)
+
+
+def _taken_off(effect: OverrideEnded) -> Line:
+    return Line(effect.at, effect.name, f"{effect.kind} ends", f"{effect.actor}: {effect.why}", "", "cyan", 0.4)
+
+
 def _boundary(effect: BoundaryCrossed) -> Line:
     why = "a new day: boundary latches end, the loss counts anew"
     return Line(effect.at, "daily boundary", effect.day, why, "", "cyan", 0.5)
@@ -243,6 +255,7 @@ _TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
     Notify: _notified,
     FlagChanged: _flag,
     CommandAnswered: _answered,
+    OverrideBegan: _laid, OverrideEnded: _taken_off,
     BoundaryCrossed: _boundary, RiskMeasured: _risk, OffendersJudged: _offenders,
     RulingChanged: _ruling,
     ReloadFailed: _reload_failed,

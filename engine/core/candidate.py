@@ -17,6 +17,7 @@ from engine.model.effects import RuleMoved
 from engine.model.flags import FlagValue
 from engine.model.restraints import InForce, Restraint
 from engine.policy.join import Policy
+from engine.policy.overrides import Overrides
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
 from engine.signals.catalogue import unwired_signals
@@ -91,9 +92,11 @@ class Candidate:
         if changed:
             self.book.on_changed(at, changed)
 
-    def compare(self, at: int, live: Policy, standing: Callable[[], Sequence[InForce]]) -> None:
+    def compare(
+        self, at: int, live: Policy, standing: Callable[[], Sequence[InForce]], overrides: Overrides
+    ) -> None:
         """Note how the candidate's policy compares with `live` from `at` on; `standing` tells what
-        holds whatever rules say."""
+        holds whatever rules say, and `overrides` what of them is waived."""
         version = (self.book.version, live.version)
         if version == self._compared:
             return
@@ -103,7 +106,7 @@ class Candidate:
                 self.found.moves[move.rule] += 1
         for episode in self.book.take_episodes():
             self.found.opened[episode.rule] += 1
-        self.policy = Policy((*standing(), *self.book.restraints()), live.version)
+        self.policy = Policy((*standing(), *overrides.lift(self.book.restraints())), live.version)
         self.account(at)
         self._standing = _compared(self.policy.overall, live.overall)
 
@@ -126,14 +129,14 @@ class Candidate:
             "standing": self._standing, "compared": list(self._compared),
         }
 
-    def load(self, data: Data, live: Policy, standing: Sequence[InForce]) -> None:
+    def load(self, data: Data, live: Policy, standing: Sequence[InForce], overrides: Overrides) -> None:
         """Become what `dump` wrote, over a snapshot that was loaded before."""
         self.book.load(data["book"])
         self.found = Counterfactual.load(data["found"])
         self._at, self._standing = data["at"], data["standing"]
         first, second = data["compared"]
         self._compared = (first, second)
-        self.policy = Policy((*standing, *self.book.restraints()), live.version)
+        self.policy = Policy((*standing, *overrides.lift(self.book.restraints())), live.version)
 
 
 def _compared(candidate: Restraint, live: Restraint) -> str:

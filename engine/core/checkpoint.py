@@ -37,6 +37,7 @@ def dump_state(state: State) -> Data:
         "book": state.book.dump(), "guardian": state.guardian.dump(), "execution": state.execution.dump(),
         "funding": state.funding.dump(),
         "strategies": dump_strategies(state), "broken": sorted(state.broken),
+        "overrides": state.overrides.dump(),
         "stops": state.stops.dump(), "router": state.router.dump(), "prices": state.prices.dump(),
         "offenders": state.offenders.dump(),
     }
@@ -75,6 +76,7 @@ def load_state(state: State, data: Data) -> None:
         state.funding.load(data["funding"])
     state.broken = set(data["broken"])
     load_strategies(state, data["strategies"])
+    state.overrides.load(data["overrides"])
     state.stops.load(data["stops"])
     state.router.load(data["router"])
     state.prices.load(data["prices"])
@@ -83,12 +85,12 @@ def load_state(state: State, data: Data) -> None:
     state.watch_denials()
     state.stirred = True
     # The join is a function of what was just loaded, so it is made again rather than stored.
-    state.policy = Policy((*state.standing(), *state.book.restraints()), data["policy_version"])
+    state.policy = Policy(state.in_force(), data["policy_version"])
     state.book_version = state.book.version
     if data["candidate"] is None:
         state.candidate = None
     elif state.candidate is not None:
-        state.candidate.load(data["candidate"], state.policy, state.standing())
+        state.candidate.load(data["candidate"], state.policy, state.standing(), state.overrides)
 
 
 def _load_known(state: State, data: Data) -> None:

@@ -10,6 +10,7 @@ from engine.core.asking import ask_begin, ask_flags
 from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
+from engine.core.overrides import OVERRIDES, begin_waiting
 from engine.core.reload import refuse, swap
 from engine.core.settle import account_level, fault, rejoin, settle
 from engine.core.state import NOT_TAKEN_UP, STOPPING, OperatorHalt, State
@@ -60,7 +61,8 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
     ask_begin(state, item.at, out)
-    tell_maintenance(state, item.at, active=False)
+    tell_maintenance(state, item.at, active=state.overrides.maintenance is not None)
+    begin_waiting(state, item.at, out)
 
 
 def _halt(state: State, item: Input, out: list[Effect]) -> None:
@@ -224,5 +226,5 @@ COMMANDS: dict[type, Handler] = {
     Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
     FlattenCommand: _flatten, ReconcileCommand: _reconcile, SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag,
     Reload: _reload, ReloadRefused: _refuse_reload,
-    RecoveryBroken: _recovery_broken, StopCommand: _stop,
+    RecoveryBroken: _recovery_broken, StopCommand: _stop, **OVERRIDES,
 }

@@ -64,7 +64,8 @@ class Look:
         assert self._state is not None
         state = self._state
         level = state.policy.restraint((self.account, venue, symbol, intent)).level
-        for item in state.book.unmet(account=self.account, venue=venue, symbol=symbol, intent=intent):
+        unmet = state.book.unmet(account=self.account, venue=venue, symbol=symbol, intent=intent)
+        for item in state.overrides.lift(unmet):
             level = max(level, item.restraint.level)
         return level
 

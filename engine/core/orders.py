@@ -49,9 +49,21 @@ def dispatch(state: State, at: int, wishes: Iterable[Wish], out: list[Effect]) -
 def granted_at(state: State, at: int) -> Granted:
     """Return what tells whether makers are allowed at `at`."""
     def granted(venue: str, symbol: str, intent: str) -> bool:
-        return state.book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)[0]
+        return _maker_granted(state, state.book, at, (venue, symbol, intent))[0]
 
     return granted
+
+
+def _maker_granted(
+    state: State, book: RuleBook, at: int, order: tuple[str, str, str]
+) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a maker may rest for (venue, symbol, intent), and who is against it."""
+    venue, symbol, intent = order
+    granted, why = book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)
+    by_hand = state.overrides.maker_off(
+        {"account": state.account, "venue": venue, "symbol": symbol, "intent": intent}
+    )
+    return granted and not by_hand, (*by_hand, *why)
 
 
 def _routed(state: State, at: int, proposal: Proposal) -> Proposal:
@@ -121,16 +133,17 @@ def _refusal(at: int, refused: Refused) -> OrderRefused:
 def _circumstances(state: State, at: int, proposal: Proposal, book: RuleBook, policy: Policy) -> Circumstances:
     def unmet(key: OrderKey) -> tuple[InForce, ...]:
         account, venue, symbol, intent = key
-        return book.unmet(account=account, venue=venue, symbol=symbol, intent=intent)
+        return state.overrides.lift(book.unmet(account=account, venue=venue, symbol=symbol, intent=intent))
 
     def judge(order: dict[str, float | str], labels: dict[str, str]) -> Sequence[Verdict]:
         return [
             Verdict(rule=found.rule, truth=found.truth, reasons=found.reasons, inputs=found.inputs)
             for found in book.judge_entry(at, order, labels)
+            if state.overrides.waiver_of(found.rule) is None
         ]
 
     def maker_granted(venue: str, symbol: str, intent: str) -> tuple[bool, tuple[str, ...]]:
-        return book.maker_granted(at, venue=venue, symbol=symbol, intent=intent)
+        return _maker_granted(state, book, at, (venue, symbol, intent))
 
     return Circumstances(
         policy=policy,

@@ -7,6 +7,7 @@ doubt. No event is judged by two rulings: the swap is an input of its own.
 
 from __future__ import annotations
 
+from engine.core.announced import tell_maintenance
 from engine.core.state import ReloadFault, State
 from engine.model.effects import Effect, FlagChanged, Notify, ReloadFailed, RulingChanged
 from engine.model.events import Reload, ReloadRefused
@@ -14,6 +15,8 @@ from engine.model.flag_values import flag_text
 from engine.model.flagbook import FlagBook
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.ruling import Ruling
+from engine.ruleset.saved import renames
+from engine.ruleset.spec import RuleKind
 from engine.ruleset.state_plan import plan_of
 from engine.signals.catalogue import unwired_signals
 from engine.signals.reduce import Reducers, ReducerSettings
@@ -41,6 +44,11 @@ def swap(state: State, ruling: Ruling, event: Reload, at: int, out: list[Effect]
     carried = sum(len(rule.instances) for rule in fates.rules)
     state.ruling, state.flags, state.book, state.book_version = ruling, flags, book, -1
     state.look.flags = flags.values
+    state.overrides.rename(
+        renames({rule.id: rule.formerly for rule in ruling.rules.rules}),
+        {rule.id: rule.kind is RuleKind.KILL for rule in ruling.rules.rules},
+    )
+    tell_maintenance(state, at, active=state.overrides.maintenance is not None)
     if state.candidate is not None and state.candidate.ruling.catalogue.digest != ruling.catalogue.digest:
         # It was written for other signals: what it would have done can no longer be told.
         state.candidate = None

@@ -61,7 +61,7 @@ def _settle_both(state: State, candidate: Candidate, at: int, heard: Sequence[tu
 
 def _compare(state: State, at: int) -> None:
     if state.candidate is not None:
-        state.candidate.compare(at, state.policy, state.standing)
+        state.candidate.compare(at, state.policy, state.standing, state.overrides)
 
 
 def fault(state: State, at: int, what: str, out: list[Effect]) -> None:
@@ -88,7 +88,7 @@ def rejoin(state: State, at: int, out: list[Effect]) -> None:
     _take_moves(state, out)
     before = state.policy
     state.book_version = state.book.version
-    in_force = (*state.standing(), *state.book.restraints())
+    in_force = state.in_force()
     after = Policy(in_force, before.version + 1)
     state.policy = after
     tell_depeg(state, at)

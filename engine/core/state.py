@@ -24,6 +24,7 @@ from engine.model.run_mode import DRY_RUN_FLAG
 from engine.model.strategy import Strategy
 from engine.model.time import MINUTE
 from engine.policy.join import Policy
+from engine.policy.overrides import Overrides
 from engine.risk.funding import FundingCost
 from engine.risk.guardian import Guardian
 from engine.risk.offenders import Offenders
@@ -137,6 +138,7 @@ class State:
     book_version: int = -1
     held: tuple[InForce, ...] = ()
     """What execution and the stop validator hold, as of the last join."""
+    overrides: Overrides = field(default_factory=Overrides)
     halts: dict[str, OperatorHalt] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """What laws the engine broke, and when first (ns), in the order of happening."""
@@ -168,7 +170,7 @@ class State:
     tally: Tally = field(default_factory=Tally)
 
     def standing(self) -> tuple[InForce, ...]:
-        """Return what holds whatever the rules say: the floor, halts, faults, accounts in doubt, the denylist."""
+        """Return what holds whatever the rules say: the floor, halts, faults, doubt, denylist, overrides."""
         held: list[InForce] = []
         if self.floor != NONE:
             held.append(_by_itself("floor", self.floor, "floor", ends="edit conf/engine.yaml and restart"))
@@ -192,7 +194,11 @@ class State:
         if denied:
             ends = "take the line out of conf/event_denylist.txt"
             held.append(_by_itself("denylist", Restraint(deny=denied), "denylist", ends=ends))
-        return tuple(held)
+        return (*held, *self.overrides.in_force())
+
+    def in_force(self) -> tuple[InForce, ...]:
+        """Return all that the policy joins: what holds by itself, and of the rules what nobody waived."""
+        return (*self.standing(), *self.overrides.lift(self.book.restraints()))
 
     def _stopped(self, since: int) -> InForce:
         """Return what ENGINE_DRY_RUN does to a run with money: what is open is guarded, nothing is begun."""

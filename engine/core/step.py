@@ -16,6 +16,7 @@ from engine.core.command import COMMANDS, take_flags
 from engine.core.nightly import end_day, risk_now
 from engine.core.noted import told_fill
 from engine.core.orders import converge, dispatch, granted_at
+from engine.core.overrides import begin_waiting, end_due
 from engine.core.settle import rehold, rejoin, settle
 from engine.core.state import WARM_UP, State
 from engine.model.answers import (
@@ -96,6 +97,8 @@ def wake(state: State, at: int) -> Step:
 def _take(state: State, item: Input, out: list[Effect]) -> None:
     event, at = item.event, item.at
     kind = type(event)
+    if state.overrides.waiting:
+        begin_waiting(state, at, out)
     state.reducers.fold(item)
     derived: list[Derived] = []
     if kind in HEARD:
@@ -159,7 +162,8 @@ def _next_due(state: State) -> int | None:
     for due in (
         None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
         state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at, _work_due(state),
+        state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at,
+        state.overrides.next_due(), _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
@@ -192,6 +196,7 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
     if state.denials_end_at is not None and state.denials_end_at <= at:
         state.watch_denials()
         rejoin(state, at, out)
+    end_due(state, at, out)
     state.snapshot.fire(at)
     state.reducers.fire(at)
     flag_changes = state.flags.fire(at)

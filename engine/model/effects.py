@@ -12,6 +12,7 @@ from decimal import Decimal
 from engine.model.fills import Fill
 from engine.model.nightly import OffendersJudged, RiskMeasured
 from engine.model.orders import Intent, OrderKind, Side
+from engine.model.overrides import OverrideBegan, OverrideEnded
 from engine.model.reports import Income, Query
 
 
@@ -311,7 +312,7 @@ class InternalFault:
 
 Effect = (
     PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed
-    | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged
+    | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged | OverrideBegan | OverrideEnded
     | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
     | RulingChanged | ReloadFailed | InternalFault | RiskMeasured | OffendersJudged
 )

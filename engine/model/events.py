@@ -26,6 +26,16 @@ from engine.model.fills import Fill
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
 from engine.model.market import MarketEvent
+from engine.model.override_commands import (
+    DenyCommand,
+    EndMaintenanceCommand,
+    MaintenanceCommand,
+    RestrictCommand,
+    UndenyCommand,
+    UnrestrictCommand,
+    UnwaiveCommand,
+    WaiveCommand,
+)
 from engine.model.reports import Rejection
 
 
@@ -173,7 +183,8 @@ class StopCommand:
 
 Command = (
     Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | Reload | ReloadRefused
-    | FlattenCommand | ReconcileCommand | RecoveryBroken | StopCommand
+    | FlattenCommand | ReconcileCommand | RestrictCommand | UnrestrictCommand | DenyCommand | UndenyCommand
+    | WaiveCommand | UnwaiveCommand | MaintenanceCommand | EndMaintenanceCommand | RecoveryBroken | StopCommand
 )
 
 

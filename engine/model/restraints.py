@@ -100,3 +100,7 @@ class InForce:
     """In words, such as `when the condition clears`."""
     clear_with: str
     """The command that ends it, or an empty string where only the condition can."""
+    until: int = 0
+    """When it ends whatever the condition does (ns), or 0."""
+    ttl: int = 0
+    """How long after it was last known true it ends by contract (ns), or 0."""

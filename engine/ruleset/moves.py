@@ -297,11 +297,12 @@ def _in_force(instance: Instance, held: Grip, since: int) -> InForce:
         ends = f"at {format_second(standing.locked_until or since)}"
     else:
         ends = "when the condition clears"
-    if compiled.timing.ttl and held is not Grip.HELD:
-        ttl, true_until = compiled.timing.ttl, standing.true_until
+    ttl, true_until = 0 if held is Grip.HELD else compiled.timing.ttl, standing.true_until
+    if ttl:
         when = "" if true_until is None else f", at {format_second(true_until + ttl)}"
         ends += f", or {format_duration(ttl)} after it was last true{when}"
     return InForce(
         rule=compiled.spec.id, instance=instance.name, scope=compiled.scope(instance.labels), restraint=restraint,
-        because=held.value, since=since, ends=ends, clear_with="",
+        because=held.value, since=since, ends=ends, clear_with="", ttl=ttl,
+        until=true_until + ttl if ttl and true_until is not None else 0,
     )
