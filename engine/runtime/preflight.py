@@ -25,6 +25,7 @@ from engine.runtime.halt_file import HaltFile
 from engine.runtime.modes import decided
 from engine.runtime.options import RunOptions
 from engine.runtime.statedir import HALT, JOURNAL, holder
+from engine.runtime.strategies import is_installed, make_strategies
 from engine.runtime.wiring import steady_clock
 from engine.runtime.wiring_journal import read_journal
 from engine.runtime.wiring_live import producers_of
@@ -64,12 +65,22 @@ def _configuration(config: Config) -> list[Check]:
         ))
     else:
         lines.append(Check(name="producers", verdict=OK, what="every rule is fed"))
+    lines += _strategies(config)
     if config.provenance.dirty:
         lines.append(Check(
             name="commit", verdict=WARN, what="rules or settings differ from the last commit",
             fix="commit them, so that what decides can be reviewed",
         ))
     return lines
+
+
+def _strategies(config: Config) -> list[Check]:
+    made, findings = make_strategies(config.strategies)
+    if findings:
+        return [Check(name="strategies", verdict=FAIL, what=str(one), fix=one.fix) for one in findings[:5]]
+    names = ", ".join(str(one) for one in made) or "none: nothing is going to be entered"
+    where = "" if is_installed() else "; not installed, so those of this checkout itself are taken"
+    return [Check(name="strategies", verdict=OK if made else WARN, what=names + where)]
 
 
 def _state(path: Path, config: Config) -> list[Check]:

@@ -25,7 +25,7 @@ from engine.runtime.configured import config_of
 from engine.runtime.record import Diverged, Record
 from engine.runtime.reload import InForce
 from engine.runtime.saved import Standing, pack, unpack
-from engine.runtime.wiring import rewire
+from engine.runtime.wiring import rewire, strategies_of
 
 LIVE = "live"
 """What stands in a checkpoint where a tape's identity would."""
@@ -216,5 +216,5 @@ def start_of(
         mode=mode, epoch=epoch, rules_digest=journal.put_blob(blobs.rules),
         catalogue_digest=journal.put_blob(blobs.catalogue), flags_digest=journal.put_blob(blobs.flags),
         settings_digest=journal.put_blob(blobs.settings), source_digest=journal.put_blob(blobs.source),
-        venues=tuple(venues),
+        venues=tuple(venues), strategies=tuple(str(one) for one in strategies_of(found.config)),
     )

@@ -33,7 +33,8 @@ from engine.runtime.record import Diverged, Record
 from engine.runtime.reload import InForce
 from engine.runtime.saved import Standing, commands_after, restore, unpack
 from engine.runtime.statedir import check_room, open_for_run, run_path
-from engine.runtime.wiring import guarded, system_clock, wire
+from engine.runtime.strategies import other_strategies
+from engine.runtime.wiring import guarded, strategies_of, system_clock, wire
 from engine.runtime.wiring_journal import open_journal
 from engine.runtime.wiring_tapes import named_tape
 from engine.signals.catalogue import Catalogue
@@ -113,7 +114,7 @@ def _fresh(asked: _Asked, begun: Beginning) -> Opened:
         rules_digest=journal.put_blob(blobs.rules),
         catalogue_digest=journal.put_blob(blobs.catalogue), flags_digest=journal.put_blob(blobs.flags),
         settings_digest=journal.put_blob(blobs.settings), source_digest=journal.put_blob(blobs.source),
-        shadow_digest=shadow,
+        shadow_digest=shadow, strategies=tuple(str(one) for one in strategies_of(config)),
     )
     setting = _setting(asked, config, start, _beginning(asked, start.source_digest))
     setting.refused = begun.refused
@@ -147,7 +148,8 @@ def _resumed(asked: _Asked) -> Opened:
     setting.replay = commands_after(journal, setting.standing.seq)
     offered = offer(setting.wired.state, (command for _, command in setting.replay.values()), journal, root)
     setting.known |= {ruling: InForce(config=later, source=source) for ruling, (later, source) in offered.items()}
-    return setting, config, found.damaged
+    changed = other_strategies(start.strategies, strategies_of(config))
+    return setting, config, (*found.damaged, *changed)
 
 
 def _shadow_again(state: State, journal: Journal, root: Path, start: Start) -> None:

@@ -38,6 +38,9 @@ class Made:
     strategy: Strategy
     origin: str
 
+    def __str__(self) -> str:
+        return f"{self.strategy.name} ({self.origin})"
+
 
 def make_strategies(chosen: tuple[Chosen, ...]) -> tuple[tuple[Made, ...], tuple[Finding, ...]]:
     """Return the strategies that were `chosen`, in their order, and what is wrong: then none of them must run."""
@@ -51,6 +54,14 @@ def make_strategies(chosen: tuple[Chosen, ...]) -> tuple[tuple[Made, ...], tuple
         else:
             made.append(result)
     return tuple(made), tuple(findings)
+
+
+def other_strategies(before: Sequence[str], now: Sequence[Made]) -> tuple[str, ...]:
+    """Return a line where a run that goes on is not made of the strategies that it began with, as `Start` has them."""
+    today = [str(one) for one in now]
+    if not before or list(before) == today:
+        return ()
+    return (f"the run began with {', '.join(before)} and goes on with {', '.join(today)}",)
 
 
 class Absent(Strategy):

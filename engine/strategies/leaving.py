@@ -76,9 +76,8 @@ def _sell(trade: Trade, now: Glance) -> list[Wish]:
         return []
     assert now.instrument is not None
     # What other exits (a rule's target) are selling already must not be sold twice.
-    under_way = sum(
-        (other.may_fill() for other in now.orders.live(trade.venue, trade.symbol) if other.side is Side.SELL), Decimal(0)
-    )
+    others = now.orders.live(trade.venue, trade.symbol)
+    under_way = sum((other.may_fill() for other in others if other.side is Side.SELL), Decimal(0))
     quantity = now.instrument.floor_quantity(min(now.sellable() - under_way, now.instrument.max_quantity))
     if quantity < now.instrument.min_quantity:
         trade.retry["exit"] = now.at + FIRST_RETRY

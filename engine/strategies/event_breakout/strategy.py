@@ -262,7 +262,7 @@ class EventBreakout(Strategy):
         self._plans = {plan.symbol: plan for plan in plans}
         self._venues = dict(data["venues"])
         self._heard = dict.fromkeys(data["heard"])
-        self._coins = {coin: at for coin, at in data["coins"]}
+        self._coins = dict(data["coins"])
         self._numbered, self._due = data["numbered"], data["due"]
         self._counters.load(data["counters"])
 

@@ -37,16 +37,23 @@ class Scalped(Trade):
         """Whether a bid is a reason to sell; cheap: asked at every quote of an open scalp."""
         if not self.paid or self.leaving:
             return False
-        return bid >= min(self.paid * (1.0 + terms.target_bps / _BPS), max(fair, self.paid)) or self._adverse(bid, terms)
+        back = max(fair, self.paid)
+        return self._adverse(bid, terms) or bid >= min(self._target(terms), back)
+
+    def _target(self, terms: Terms) -> float:
+        return self.paid * (1.0 + terms.target_bps / _BPS)
 
     def _adverse(self, bid: float, terms: Terms) -> bool:
         return bid <= self.paid * (1.0 - terms.adverse_bps / _BPS)
 
     def decide(self, bid: float, fair: float, terms: Terms) -> None:
         """Begin to leave if `bid` is a reason for it."""
-        if self.wants_out(bid, fair, terms):
-            target = bid >= self.paid * (1.0 + terms.target_bps / _BPS)
-            self.leaving = "adverse move" if self._adverse(bid, terms) else "target" if target else "back at the average"
+        if not self.wants_out(bid, fair, terms):
+            return
+        if self._adverse(bid, terms):
+            self.leaving = "adverse move"
+        else:
+            self.leaving = "target" if bid >= self._target(terms) else "back at the average"
 
 
 def entry_of(trade: Scalped, now: Glance, quantity: Decimal) -> Proposal:
