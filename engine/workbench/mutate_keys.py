@@ -76,6 +76,9 @@ def _times(
         "unknown_grace": _flagged(spec.unknown_grace, spec.unknown_grace_unit, flags),
         "min_clear": spec.min_clear,
     }
+    if spec.on_unknown is OnUnknown.IGNORE:
+        # A rule that is never held by doubt has neither the wait before that nor the one after it.
+        del values["unknown_grace"], values["min_clear"]
     if spec.ttl:
         values["ttl"] = _flagged(spec.ttl, spec.ttl_unit, flags)
     for key, value in values.items():
