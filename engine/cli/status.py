@@ -171,10 +171,24 @@ def _positions(status: Status, page: Page) -> list[str]:
 def _loss(status: Status, page: Page) -> list[str]:
     loss = status["daily_loss"]
     used, limit = loss.get("used_pct"), loss.get("limit_pct")
+    note = [f"  {loss['baseline_note']}"] if loss.get("baseline_note") else []
+    other = loss.get("not_counted")
+    note += [f"  not counted: {', '.join(other)}"] if other else []
     if used is None:
-        return [f"  unknown of {limit} %"]
+        return [f"  unknown of {limit} %", *note]
     share = f" ({100 * used / limit:.0f} % of the limit)" if limit else ""
-    return [f"  {used:.2f} % of {limit:g} %{share}" if limit else f"  {used:.2f} %"]
+    lines = [f"  {used:.2f} % of {limit:g} %{share}" if limit else f"  {used:.2f} %"]
+    if loss.get("loss_usd") is not None and loss.get("limit_usd"):
+        lines.append(f"  {max(0.0, loss['loss_usd']):,.2f} USD of {loss['limit_usd']:,g} USD")
+    return [*lines, *note]
+
+
+def _health(status: Status, page: Page) -> list[str]:
+    health = status.get("health")
+    if not health:
+        return []
+    colour = {"OK": "green", "DEGRADED": "yellow"}.get(health["word"], "red")
+    return [f"  {page.paint(health['word'], colour)}: {health['why']}"]
 
 
 def _nearest(status: Status, page: Page) -> list[str]:
@@ -241,6 +255,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Status, Page], list[str]]], ...] = (
     ("Orders in doubt", _doubtful),
     ("Positions", _positions),
     ("Daily loss", _loss),
+    ("Health", _health),
     ("Nearest to trip", _nearest),
     ("Doubtful signals", _stale),
     ("Overrides", _overrides),

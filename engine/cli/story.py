@@ -17,6 +17,7 @@ from engine.model.effects import (
     Effect,
     FillBooked,
     FlagChanged,
+    HealthChanged,
     IncomeBooked,
     InternalFault,
     LatchCleared,
@@ -226,6 +227,11 @@ def _fault(effect: InternalFault) -> Line:
     return Line(effect.at, "internal fault", "halted", effect.what, "level halted", "red", 1.0)
 
 
+def _health(_: HealthChanged) -> str:
+    # What degrades or halts stands in the story already, as the rule that says so.
+    return "changes of health"
+
+
 def _cancelled(_: CancelOrder) -> str:
     return "cancels"
 
@@ -259,7 +265,7 @@ _TELLERS: dict[type, Callable[[Any], Line | str | None]] = {
     BoundaryCrossed: _boundary, RiskMeasured: _risk, OffendersJudged: _offenders,
     RulingChanged: _ruling,
     ReloadFailed: _reload_failed,
-    InternalFault: _fault,
+    HealthChanged: _health, InternalFault: _fault,
     AskVenue: _asked,
     FillBooked: _filled,
     IncomeBooked: _income,

@@ -29,6 +29,7 @@ def dump_state(state: State) -> Data:
         "candidate": None if state.candidate is None else state.candidate.dump(),
         "boundary_at": state.boundary_at, "boundary_day": state.boundary_day,
         "level_changed_at": state.level_changed_at, "policy_version": state.policy.version,
+        "health": state.health,
         "halts": [asdict(halt) for halt in state.halts.values()],
         "faults": [[what, since] for what, since in state.faults.items()],
         "instruments": [to_data(item) for _, item in sorted(state.look.instruments.items())],
@@ -60,6 +61,7 @@ def load_state(state: State, data: Data) -> None:
     state.seq, state.at, state.wake_at = data["seq"], data["at"], data["wake_at"]
     state.boundary_at, state.boundary_day = data["boundary_at"], data["boundary_day"]
     state.level_changed_at = data["level_changed_at"]
+    state.health = data["health"]
     state.halts = {item["source"]: OperatorHalt(**item) for item in data["halts"]}
     state.faults = dict(data["faults"])
     state.tally = Tally.load(data["tally"])

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal
 
 from engine.core.depeg import depeg_active
+from engine.core.health import health_report
 from engine.core.state import State
 from engine.model.codec import Data, decimal_text
 from engine.model.fills import Position
@@ -29,7 +30,7 @@ def status(state: State) -> Data:
         "max_notional_usd": None if overall.max_notional_usd is None else decimal_text(overall.max_notional_usd),
         "restrains": [_restrains(state, item) for item in state.policy.in_force if item.restraint != NONE],
         "positions": _positions(state),
-        "daily_loss": _daily_loss(state),
+        "daily_loss": _daily_loss(state), "health": health_report(state),
         "nearest": _nearest(state),
         "stale": _stale(state),
         "overrides": [
@@ -129,6 +130,7 @@ def _daily_loss(state: State) -> Data:
     return {
         "used_pct": None if used is None else round(max(0.0, used), 4),
         "limit_pct": state.flags.values.get("DAILY_LOSS_LIMIT_PCT"),
+        "limit_usd": state.flags.values.get("MAX_DAILY_LOSS_USD"), **state.guardian.report(state.look),
     }
 
 

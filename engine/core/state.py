@@ -157,6 +157,8 @@ class State:
     """Which quote takes over where a rule denies one, the most wanted first. No part of what is kept."""
     denials_end_at: int | None = None
     """When the next line of the denylist ends."""
+    health: int = -1
+    """The health as last published; -1 before it was."""
     boundary_at: int = 0
     boundary_day: str = ""
     at: int = 0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine.core.asking import ask_event, ask_timer
 from engine.core.asking import due as strategies_due
 from engine.core.command import COMMANDS, take_flags
+from engine.core.health import tell_health
 from engine.core.nightly import end_day, risk_now
 from engine.core.noted import told_fill
 from engine.core.orders import converge, dispatch, granted_at
@@ -83,6 +84,7 @@ def step(state: State, item: Input) -> Step:
         state.stirred = True
         settle(state, item.at, (), out)
         converge(state, item.at, out)
+    tell_health(state, item.at, out)
     state.wake_at = _next_due(state)
     return Step(out, state.wake_at)
 
@@ -228,6 +230,7 @@ def _fire(state: State, at: int, out: list[Effect]) -> None:
         _work(state, at, out)
     _hear(state, at, out)
     converge(state, at, out)
+    tell_health(state, at, out)
 
 
 def _work(state: State, at: int, out: list[Effect]) -> None:

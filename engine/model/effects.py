@@ -303,6 +303,15 @@ class ReloadFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged:
+    """The published health is another: `state` 0 OK, 1 DEGRADED, 2 HALTED; `health.state` on the bus."""
+
+    at: int
+    state: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InternalFault:
     """The engine caught itself breaking its own law; it halts."""
 
@@ -314,5 +323,5 @@ Effect = (
     PlaceOrder | CancelOrder | AskVenue | FillBooked | IncomeBooked | PositionAdopted | MakerShadowed
     | OrderRefused | RuleMoved | LatchSet | LatchCleared | PolicyChanged | OverrideBegan | OverrideEnded
     | TargetOpened | Notify | FlagChanged | CommandAnswered | PlanMade | BoundaryCrossed
-    | RulingChanged | ReloadFailed | InternalFault | RiskMeasured | OffendersJudged
+    | RulingChanged | ReloadFailed | HealthChanged | InternalFault | RiskMeasured | OffendersJudged
 )

@@ -13,6 +13,9 @@ from engine.model.codec import Data
 TRADE_FILL = "trade.fill"
 """One message for each fill that was counted: the fields of `FillBooked`."""
 
+HEALTH_STATE = "health.state"
+"""One message for each change of the published health: the fields of `HealthChanged`."""
+
 
 class Bus(Protocol):
     """Takes messages by topic."""

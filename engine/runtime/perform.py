@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.model.codec import to_data
-from engine.model.effects import AskVenue, CancelOrder, Effect, FillBooked, Notify, PlaceOrder
+from engine.model.effects import AskVenue, CancelOrder, Effect, FillBooked, HealthChanged, Notify, PlaceOrder
 from engine.model.events import OrderWithheld
-from engine.ports.bus import TRADE_FILL, Bus
+from engine.ports.bus import HEALTH_STATE, TRADE_FILL, Bus
 from engine.ports.notifier import Notifier
 from engine.ports.venue import Gate, Venue
 
@@ -48,6 +48,9 @@ class Performer:
         elif kind is FillBooked:
             if self._bus is not None:
                 self._bus.publish(TRADE_FILL, to_data(effect))
+        elif kind is HealthChanged:
+            if self._bus is not None:
+                self._bus.publish(HEALTH_STATE, to_data(effect))
         elif kind is Notify:
             assert isinstance(effect, Notify)
             if effect.told:

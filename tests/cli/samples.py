@@ -14,6 +14,7 @@ from engine.model.effects import (
     Effect,
     FillBooked,
     FlagChanged,
+    HealthChanged,
     IncomeBooked,
     InternalFault,
     LatchCleared,
@@ -115,6 +116,7 @@ STORY: tuple[Effect, ...] = (
         orphaned=("guard.old/1",),
     ),
     ReloadFailed(at=BREAK + MINUTE, what="rules/x.yaml:3:1: yaml-tab: a tab", fix="write blanks"),
+    HealthChanged(at=BREAK + MINUTE, state=2, why="halted by guard.depeg.usdt"),
     InternalFault(at=BREAK + MINUTE, what="signals did not settle"),
 )
 
