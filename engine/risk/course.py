@@ -96,14 +96,14 @@ class Course:
         self.bars.clear()
         self.bucket, self.whole, self.told = -1, False, False
 
-    def end_minute(self, span: int, keep: int) -> bool:
-        """Fold the minute that ended into bars of `span` ns; True where that ended one."""
+    def end_minute(self, at: int, span: int, keep: int) -> bool:
+        """Fold the minute that was over at `at` into bars of `span` ns; True where that ended one."""
         if self.told:
             return False
         start = self.minute_end - MINUTE
         ended = self._enter(start, span, keep)
         self._stretch(self.high, self.low, self.close)
-        return self._leave(self.minute_end, span, keep) or ended
+        return self._leave(at, span, keep) or ended
 
     def hear_bar(self, bar: Bar, span: int, keep: int) -> bool:
         """Take in a sound bar that a feed told; True where it gave or ended one of `span` ns."""
@@ -138,9 +138,9 @@ class Course:
         self.run_low = low if self.run_low == 0.0 else min(self.run_low, low)
         self.run_close = close
 
-    def _leave(self, end: int, span: int, keep: int) -> bool:
-        """End the running bar where `end` is its end."""
-        return end == (self.bucket + 1) * span and self._finish(span, keep)
+    def _leave(self, at: int, span: int, keep: int) -> bool:
+        """End the running bar if it is over at `at`."""
+        return at >= (self.bucket + 1) * span and self._finish(span, keep)
 
     def _finish(self, span: int, keep: int) -> bool:
         whole = self.bucket >= 0 and self.whole and self.run_low > 0.0

@@ -119,7 +119,7 @@ class Prices:
             return NOTHING
         followed.words.hear(course.minute_end // MINUTE - 1, course.close)
         followed.days.hear(course.minute_end, course.close, _keep_days(flags))
-        ended = course.end_minute(self._span, count_of(flags) + 1)
+        ended = course.end_minute(at, self._span, count_of(flags) + 1)
         return self._sample(course, at, flags) if ended else NOTHING
 
     def _on_bar(self, bar: Bar, at: int, flags: Mapping[str, FlagValue]) -> Sequence[Derived]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from engine.model.codec import decimal_text
+from engine.model.codec import decimal_text, plain
 from engine.model.flags import FlagValue
 from engine.model.sizing import Sized
 from engine.model.time import parse_duration
@@ -64,7 +64,7 @@ def sized(bars: Sequence[Candle], usual: Decimal, at: int, flags: Mapping[str, F
 
 
 def _least(usual: Decimal, flags: Mapping[str, FlagValue], what: str) -> Sized:
-    notional = min(usual, Decimal(str(wanted(flags, LEAST))))
+    notional = _cents(min(Fraction(usual), Fraction(str(wanted(flags, LEAST)))))
     return Sized(
         notional=notional,
         why=f"risk parity: {what}: {decimal_text(notional)} instead of {decimal_text(usual)}",
@@ -73,4 +73,4 @@ def _least(usual: Decimal, flags: Mapping[str, FlagValue], what: str) -> Sized:
 
 def _cents(amount: Fraction) -> Decimal:
     """Return `amount`, floored to hundredths."""
-    return Decimal(amount.numerator * 100 // amount.denominator).scaleb(-2)
+    return plain(Decimal(amount.numerator * 100 // amount.denominator).scaleb(-2))
