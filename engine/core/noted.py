@@ -17,7 +17,7 @@ from engine.model.history import MarkKind
 from engine.model.orders import PROTECTIVE_INTENTS, Proposal
 from engine.model.samples import SignalSpec
 from engine.policy.exposure import reduces_exposure
-from engine.policy.review import Approved, Circumstances, Refused, order_facts
+from engine.policy.review import Approved, Circumstances, Refused, bound_facts, order_facts
 from engine.signals.catalogue import Catalogue
 
 _BY_ITSELF = frozenset({"no_instrument", "malformed", "not_reducing"})
@@ -67,7 +67,7 @@ def told_proposal(proposal: Proposal, verdict: Approved | Refused, now: Circumst
     # What is no sound order has no size that could be told.
     unsound = isinstance(verdict, Refused) and verdict.reason == "malformed"
     asked = Decimal(0) if unsound else _asked(proposal, now)
-    facts = {"order_notional_usd": 0.0} if unsound else order_facts(proposal, asked, now.instrument)
+    facts = {"order_notional_usd": 0.0} if unsound else bound_facts(proposal, asked, now)
     return {
         "account": proposal.account, "venue": proposal.venue, "symbol": proposal.symbol,
         "quote": "" if now.instrument is None else now.instrument.quote, "intent": proposal.intent.value,

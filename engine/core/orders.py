@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.core.broken import broke
 from engine.core.candidate import Candidate
+from engine.core.committed import elsewhere_usd
 from engine.core.noted import told_proposal
 from engine.core.state import State
 from engine.execution.router import Granted
@@ -150,6 +151,7 @@ def _circumstances(state: State, at: int, proposal: Proposal, book: RuleBook, po
         instrument=state.look.instrument(proposal.venue, proposal.symbol),
         exposure=state.execution.exposure(proposal.account, proposal.venue, proposal.symbol),
         unmet=unmet, judge=judge, maker_granted=maker_granted, quote_preference=state.quote_preference,
+        elsewhere_usd=lambda: elsewhere_usd(state, proposal.account, (proposal.venue, proposal.symbol)),
     )
 
 

@@ -12,6 +12,16 @@ from engine.model.instruments import MarketKind
 from engine.model.orders import Exposure, Proposal, Side
 
 
+def largest(exposure: Exposure, *, buys: Decimal = Decimal(0), sells: Decimal = Decimal(0)) -> Decimal:
+    """Return the largest position, in base and without a sign, that `exposure` may come to.
+
+    `buys` and `sells` are orders beside those that are open.
+    """
+    up = exposure.position + exposure.open_buys + buys
+    down = exposure.position - exposure.open_sells - sells
+    return max(abs(exposure.position), abs(up), abs(down))
+
+
 def reduces_exposure(proposal: Proposal, exposure: Exposure, kind: MarketKind) -> bool:
     """Whether `proposal` can neither raise |position + open same-side orders| nor cross zero.
 

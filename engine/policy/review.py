@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.model.instruments import Instrument
-from engine.model.orders import PROTECTIVE_INTENTS, Exposure, Intent, OrderKind, Proposal
+from engine.model.orders import PROTECTIVE_INTENTS, Exposure, Intent, OrderKind, Proposal, Side
 from engine.model.restraints import InForce, Level, Restraint
 from engine.model.truth import Truth
-from engine.policy.exposure import reduces_exposure
+from engine.policy.exposure import largest, reduces_exposure
 from engine.policy.join import OrderKey, Policy, binding, join_all
 from engine.policy.quotes import quote_left
 
@@ -77,6 +77,8 @@ class Circumstances:
     maker_granted: Callable[[str, str, str], tuple[bool, tuple[str, ...]]]
     quote_preference: tuple[str, ...] = ()
     """Which quote takes over where one is denied, the most wanted first."""
+    elsewhere_usd: Callable[[], Decimal | None] = Decimal
+    """What all else of the account may come to beside the order's own symbol; None where nobody can tell."""
 
 
 def review(proposal: Proposal, now: Circumstances) -> Approved | Refused:
@@ -173,7 +175,7 @@ def _sized(
 
 def _judged(sized: Proposal, asked: Proposal, now: Circumstances) -> Approved | Refused:
     assert now.instrument is not None and sized.quantity is not None
-    order = order_facts(sized, sized.quantity, now.instrument)
+    order = bound_facts(sized, sized.quantity, now)
     labels = {
         "account": sized.account, "venue": sized.venue, "symbol": sized.symbol, "intent": sized.intent.value,
     }
@@ -197,6 +199,23 @@ def order_facts(
     }
 
 
+def bound_facts(proposal: Proposal, quantity: Decimal, now: Circumstances) -> dict[str, float | str]:
+    """Return the order-scope signals of `proposal` at `quantity`, with those that depend on what else is open.
+
+    What the account comes to with this order is left out where something else of it has no
+    known price: then it is not known, and a rule over it refuses.
+    """
+    facts = order_facts(proposal, quantity, now.instrument)
+    elsewhere = now.elsewhere_usd()
+    if elsewhere is None or now.instrument is None:
+        return facts
+    # At the worse of both prices: an order with a limit may pay up to it.
+    unit = max(proposal.reference_price, proposal.limit_price or Decimal(0)) * now.instrument.contract_size
+    side = "buys" if proposal.side is Side.BUY else "sells"
+    facts["order_exposure_after_usd"] = float(elsewhere + largest(now.exposure, **{side: quantity}) * unit)
+    return facts
+
+
 def _refuse(  # noqa: PLR0913 -- the fields of a refusal, in their order
     proposal: Proposal, reason: str, limit: str, allowed: str, asked: str, rules: tuple[str, ...] = ()
 ) -> Refused:
@@ -207,4 +226,4 @@ def _asked(proposal: Proposal) -> str:
     return "the whole position" if proposal.quantity is None else f"{proposal.side.value} {proposal.quantity}"
 
 
-__all__ = ["Approved", "Circumstances", "Refused", "Verdict", "order_facts", "review"]
+__all__ = ["Approved", "Circumstances", "Refused", "Verdict", "bound_facts", "order_facts", "review"]

@@ -95,6 +95,9 @@ class Judge:
 
     def _entries(self, at: int, data: Data, share: float) -> set[str]:
         order = dict(data["order"])
+        if "order_exposure_after_usd" in order:
+            # All but this order is as it was.
+            order["order_exposure_after_usd"] -= float(order["order_notional_usd"]) * (1.0 - share)
         for name in ("order_notional_usd", "order_quantity"):
             if name in order:
                 order[name] = float(order[name]) * share
