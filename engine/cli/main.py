@@ -10,7 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 import engine
-from engine.cli import account, denylist, explain, flags, preflight, rules, run, simulate, status, tape, venue, verbs
+from engine.cli import (
+    account,
+    denylist,
+    explain,
+    flags,
+    overrides,
+    preflight,
+    rules,
+    run,
+    simulate,
+    status,
+    tape,
+    venue,
+    verbs,
+)
 from engine.cli.shared import INTERNAL, INVALID, Failure, print_json, show_failure
 from engine.cli.text import columns
 from engine.ports.feed import TapeError
@@ -24,7 +38,7 @@ from engine.runtime.statedir import StateError
 
 _EXITS = "exit status: 0 fine, 1 check failed, 2 invalid input, 3 lint only, 4 inconclusive, 5 internal error"
 _INTERRUPTED = 130
-_GROUPS = (run, preflight, status, account, explain, flags, verbs, denylist, rules, tape, simulate, venue)
+_GROUPS = (run, preflight, status, account, explain, flags, verbs, overrides, denylist, rules, tape, simulate, venue)
 
 
 class _FrontDoor(argparse.ArgumentParser):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.cli.override_lines import override_lines, waived_line
 from engine.cli.shadow import shadow_lines
 from engine.cli.shared import FINE, Failure, add_shared, called_as, print_json, state_dir, state_flag
 from engine.cli.text import PLAIN, Paint, colour_wanted, columns, instant, local, span
@@ -69,6 +70,11 @@ class Page:
     flags: str = ""
     paint: Paint = PLAIN
 
+    def pasted(self, command: str) -> str:
+        """Return `engine ...` as it can be pasted in this place; what is no such command as it is."""
+        words = command.removeprefix("engine ")
+        return f"{self.command} {words}{self.flags}" if words != command else command
+
 
 Status = Mapping[str, Any]
 """The status as the engine journals it."""
@@ -88,6 +94,8 @@ def _headline(status: Status, page: Page) -> list[str]:
     line = str(status["line"])
     since = f" since {instant(status['since'])}" if status.get("since") else ""
     lines = [page.paint(line, "bold", _COLOURS.get(line, "yellow")) + f"{since}: {status['why']}"]
+    waived = waived_line(status, page.paint)
+    lines += [waived] if waived else []
     if not status.get("running"):
         told = f"No engine is running here; this is what the last one knew at {instant(status['at'])}."
         lines.append(page.paint(told, "yellow"))
@@ -131,7 +139,7 @@ def _doubtful(status: Status, page: Page) -> list[str]:
     ]
     if not rows:
         return []
-    return [*columns(rows), f"      ends: when both books and the trades prove it; type: {_pasted(_ASK, page)}"]
+    return [*columns(rows), f"      ends: when both books and the trades prove it; type: {page.pasted(_ASK)}"]
 
 
 def restraint_lines(status: Status, page: Page) -> list[str]:
@@ -145,14 +153,9 @@ def restraint_lines(status: Status, page: Page) -> list[str]:
         clear = held.get("clear_with") or ""
         ends = held.get("ends") or ""
         told = [f"ends: {ends}"] if ends and ends != clear else []
-        told += [f"type: {_pasted(clear, page)}"] if clear else []
+        told += [f"type: {page.pasted(clear)}"] if clear else []
         lines.append(f"      {'; '.join(told)}")
     return lines
-
-
-def _pasted(clear_with: str, page: Page) -> str:
-    words = clear_with.removeprefix("engine ")
-    return f"{page.command} {words}{page.flags}" if words != clear_with else clear_with
 
 
 def _positions(status: Status, page: Page) -> list[str]:
@@ -219,14 +222,7 @@ def _labelled(name: str, labels: list[str]) -> str:
 
 
 def _overrides(status: Status, page: Page) -> list[str]:
-    rows = []
-    for item in status["overrides"]:
-        until = item.get("until")
-        left = f"{span(until - status['at'])} left" if until else "no end"
-        reason = f"{item.get('actor', '')}: {item.get('reason', '')}".strip(": ")
-        end = _pasted(f"engine flag unset {item['flag']}", page)
-        rows.append((f"{item['flag']} = {item['value']}", left, reason, end))
-    return columns(rows)
+    return override_lines(status, page.paint, page.pasted)
 
 
 def _not_guarding(status: Status, page: Page) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.cli.override_lines import waived_line
 from engine.cli.shared import (
     CHECK_FAILED,
     FINE,
@@ -136,6 +137,8 @@ def answer_lines(reply: Mapping[str, Any], page: Page) -> list[str]:
     status = reply.get("status")
     if status:
         lines.append(f"now: {status['line']}: {status['why']}")
+        waived = waived_line(status, page.paint)
+        lines += [waived] if waived else []
         lines += restraint_lines(status, page)
     return lines
 

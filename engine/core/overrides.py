@@ -7,6 +7,7 @@ and a maintenance are told to people too, when they begin and when they end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import cast
 
 from engine.core.announced import tell_maintenance
@@ -39,11 +40,11 @@ from engine.model.overrides import (
 from engine.model.restraints import Scope
 from engine.model.time import format_duration, format_second
 from engine.policy.overrides import MAINTENANCE
-from engine.ruleset.suggest import nearest
 from engine.ruleset.words import restraint_words
 
 One = Restriction | Denial | Waiver
 _ENGINE, _OVER = "engine", "its time ended"
+_ALIKE = 0.85
 _HALTED_STILL = "entries are paused; what is degraded is expected, what is halted still halts"
 
 
@@ -260,8 +261,9 @@ def _symbol(state: State, symbol: str) -> tuple[str, str]:
     if not symbol or symbol in known or symbol == ALL:
         return symbol, ""
     written = symbol.upper()
-    near = nearest(written, known)
-    meant = f" (did you mean {near}?)" if near else ""
+    # Symbols of one quote are alike by their ends alone.
+    near = get_close_matches(written, sorted(known), n=1, cutoff=_ALIKE)
+    meant = f" (did you mean {near[0]}?)" if near else ""
     return written, "" if written in known else f". No instrument {written} is known here so far{meant}"
 
 

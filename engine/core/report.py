@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from engine.core.depeg import depeg_active
 from engine.core.health import health_report
+from engine.core.report_overrides import overrides_status
 from engine.core.state import State
 from engine.model.codec import Data, decimal_text
 from engine.model.fills import Position
@@ -37,6 +38,7 @@ def status(state: State) -> Data:
             {"flag": flag.name, "value": flag.value, "reason": flag.reason, "actor": flag.actor, "until": flag.until}
             for flag in state.flags.overrides()
         ],
+        **overrides_status(state),
         "not_guarding": _not_guarding(state),
         "latches": _latches(state),
         "boundary": {"at": state.boundary_at, "local": str(state.flags.values.get("DAILY_RESET_TZ", "UTC"))},

@@ -26,6 +26,8 @@ from engine.model.events import (
     UnsetFlagCommand,
 )
 from engine.model.time import parse_duration
+from engine.runtime.control_overrides import OVERRIDE_VERBS
+from engine.runtime.control_words import LONGEST_TEXT, BadRequest, shown, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +44,6 @@ LONGEST_REQUEST = 64 * 1024
 LONGEST_REPLY = 4 * 1024 * 1024
 """Bytes of a line, its end included."""
 _PAIR = re.compile(r"[0-9a-f]{16}", re.ASCII)
-LONGEST_TEXT = 2000
-"""Characters of a reason or a name."""
-
-
-class BadRequest(Exception):
-    """A request that cannot be understood: what is wrong and what to send instead."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        self.what, self.fix = what, fix
-        super().__init__(what)
 
 
 def failure(what: str, fix: str) -> Data:
@@ -81,22 +73,22 @@ def to_command(request: Mapping[str, Any], actor: str) -> Request:
     if verb not in VERBS:
         near = get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the verbs are {', '.join(VERBS)}"
-        raise BadRequest(f"there is no verb {_shown(verb)}", hint)
+        raise BadRequest(f"there is no verb {shown(verb)}", hint)
     words, make = VERBS[verb]
     strange = [word for word in request if word not in (*words, "verb")]
     if strange:
         near = get_close_matches(strange[0], words, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"{verb} takes {', '.join(words) or 'nothing'}"
-        raise BadRequest(f"{verb} does not take {_shown(strange[0])}", hint)
+        raise BadRequest(f"{verb} does not take {shown(strange[0])}", hint)
     return make(request, actor)
 
 
 def _halt(request: Mapping[str, Any], actor: str) -> Command:
-    return HaltCommand(actor=actor, reason=_text(request, "reason", optional=True), source="socket")
+    return HaltCommand(actor=actor, reason=text(request, "reason", optional=True), source="socket")
 
 
 def _flatten(request: Mapping[str, Any], actor: str) -> Command:
-    return FlattenCommand(actor=actor, reason=_text(request, "reason", optional=True))
+    return FlattenCommand(actor=actor, reason=text(request, "reason", optional=True))
 
 
 def _reconcile(_: Mapping[str, Any], actor: str) -> Command:
@@ -108,14 +100,14 @@ def _resume(_: Mapping[str, Any], actor: str) -> Command:
 
 
 def _rearm(request: Mapping[str, Any], actor: str) -> Command:
-    return RearmCommand(actor=actor, latch=_text(request, "latch"))
+    return RearmCommand(actor=actor, latch=text(request, "latch"))
 
 
 def _set_flag(request: Mapping[str, Any], actor: str) -> Command:
     value = request.get("value")
     if not isinstance(value, str | bool | int | float):
         raise BadRequest("flag set needs a value", "send a number, true, false or a word under `value`")
-    ttl = _text(request, "ttl", optional=True)
+    ttl = text(request, "ttl", optional=True)
     try:
         ns = parse_duration(ttl) if ttl else 0
         number = float(value) if type(value) is int else value
@@ -124,19 +116,19 @@ def _set_flag(request: Mapping[str, Any], actor: str) -> Command:
     except OverflowError:
         raise BadRequest("the value is too large for a number", "send a number that a flag can have") from None
     return SetFlagCommand(
-        actor=actor, name=_text(request, "name"), value=number,
-        reason=_text(request, "reason", optional=True), ttl=ns,
+        actor=actor, name=text(request, "name"), value=number,
+        reason=text(request, "reason", optional=True), ttl=ns,
     )
 
 
 def _unset_flag(request: Mapping[str, Any], actor: str) -> Command:
-    return UnsetFlagCommand(actor=actor, name=_text(request, "name"))
+    return UnsetFlagCommand(actor=actor, name=text(request, "name"))
 
 
 def _reload(request: Mapping[str, Any], actor: str) -> Request:
-    allow = _text(request, "allow", optional=True)
+    allow = text(request, "allow", optional=True)
     if allow and not _PAIR.fullmatch(allow):
-        raise BadRequest(f"{_shown(allow)} is no change", "give the 16 hex digits that the refusal named")
+        raise BadRequest(f"{shown(allow)} is no change", "give the 16 hex digits that the refusal named")
     return ReloadRequest(actor=actor, allow=allow)
 
 
@@ -150,25 +142,16 @@ VERBS: Mapping[str, tuple[tuple[str, ...], Maker]] = {
     "flatten": (("reason",), _flatten),
     "reconcile": ((), _reconcile),
     "reload": (("allow",), _reload),
+    **OVERRIDE_VERBS,
 }
 """Each verb with the words it takes. `ping` is answered by the socket itself."""
 
 
-def _text(request: Mapping[str, Any], word: str, *, optional: bool = False) -> str:
-    value = request.get(word, "" if optional else None)
-    if type(value) is int:
-        value = str(value)
-    if not isinstance(value, str) or (not optional and not value.strip()):
-        raise BadRequest(f"{request['verb']} needs a text under {word!r}", f'send "{word}": "..."')
-    if len(value) > LONGEST_TEXT or any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
-        fix = f"send at most {LONGEST_TEXT} plain characters"
-        raise BadRequest(f"{word!r} is too long or holds control characters", fix)
-    return value
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "...")
-
-
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+__all__ = [
+    "LONGEST_REPLY", "LONGEST_REQUEST", "LONGEST_TEXT", "VERBS", "BadRequest", "ReloadRequest", "Request", "failure",
+    "read_request", "to_command", "write_line",
+]

@@ -109,7 +109,8 @@ class ControlServer:
         actor = _actor(writer.get_extra_info("socket"))
         while not reader.at_eof():
             try:
-                line = await asyncio.wait_for(reader.readuntil(b"\n"), self._idle_s)
+                async with asyncio.timeout(self._idle_s):
+                    line = await reader.readuntil(b"\n")
             except asyncio.IncompleteReadError as cut:
                 if cut.partial:
                     await _send(writer, failure("the request did not end with a newline", "send whole lines"))
@@ -133,7 +134,8 @@ class ControlServer:
         except BadRequest as error:
             return failure(error.what, error.fix)
         try:
-            return {"ok": True, **await asyncio.wait_for(self._submit(command), self._idle_s)}
+            async with asyncio.timeout(self._idle_s):
+                return {"ok": True, **await self._submit(command)}
         except TimeoutError:
             what = "the engine did not answer in time; the command may still be done"
             return failure(what, "look at `engine status`")
@@ -141,7 +143,8 @@ class ControlServer:
 
 async def _send(writer: asyncio.StreamWriter, reply: Data) -> None:
     writer.write(write_line(reply))
-    await asyncio.wait_for(writer.drain(), IDLE_S)
+    async with asyncio.timeout(IDLE_S):
+        await writer.drain()
 
 
 def _actor(connection: socket.socket) -> str:

@@ -29,6 +29,12 @@ from engine.model.events import (
     ResumeCommand,
     SetFlagCommand,
 )
+from engine.model.override_commands import (
+    DenyCommand,
+    MaintenanceCommand,
+    RestrictCommand,
+    WaiveCommand,
+)
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import config_of, journalled_config
 from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
@@ -62,8 +68,13 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
     if isinstance(command, FlattenCommand | ReconcileCommand):
         what = "no engine is running, so nobody can close or ask anything; stops that are at the venue stay there"
         return failure(what, f"start it again on this --state{_THEN[type(command)]}")
+    if isinstance(command, WaiveCommand | MaintenanceCommand):
+        what = "no engine is running: a lease runs in an engine's time, and none passes here"
+        return failure(what, "start the engine on this --state, then say it again")
     if isinstance(command, HaltCommand):
         command = replace(command, source="offline")
+    if isinstance(command, RestrictCommand | DenyCommand) and command.ttl:
+        command = replace(command, offline=True)
     with StateDir.acquire(where, now=now) as held:
         journal = open_journal(held.path)
         try:

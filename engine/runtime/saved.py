@@ -27,13 +27,24 @@ from engine.model.events import (
     SetFlagCommand,
     UnsetFlagCommand,
 )
+from engine.model.override_commands import (
+    DenyCommand,
+    EndMaintenanceCommand,
+    MaintenanceCommand,
+    RestrictCommand,
+    UndenyCommand,
+    UnrestrictCommand,
+    UnwaiveCommand,
+    WaiveCommand,
+)
 from engine.ports.journal import Checkpoint, JournalReader
 from engine.ports.venue import SimulatedVenue
 
 FORMAT = 2
 _FROM_OUTSIDE = (
     HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand, Reload, ReloadRefused, FlattenCommand,
-    ReconcileCommand,
+    ReconcileCommand, RestrictCommand, UnrestrictCommand, DenyCommand, UndenyCommand, WaiveCommand, UnwaiveCommand,
+    MaintenanceCommand, EndMaintenanceCommand,
 )
 
 
