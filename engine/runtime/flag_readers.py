@@ -28,12 +28,21 @@ class Reader:
 
 _PEGS = "worth of the stablecoins"
 _BREAKOUT, _SIZES, _STOPS = "event breakout", "event breakout: size and exits", "stop validator"
-_SIZER = "sizer: risk parity"
+_SIZER, _VAR, _DENYLIST = "sizer: risk parity", "value at risk", "refresh of the denylist"
 READERS: Mapping[str, Reader] = {
     "ACCOUNT_EQUITY_USD": Reader("guardian and paper account", NUMBER),
     "DAILY_LOSS_LIMIT_PCT": Reader("status: daily loss", NUMBER),
     "DAILY_RESET_HOUR": Reader("daily boundary", NUMBER),
     "DAILY_RESET_TZ": Reader("daily boundary", WORD),
+    "DENYLIST_DAYS": Reader(_DENYLIST),
+    "DENYLIST_ENTROPY_BITS": Reader(_DENYLIST),
+    "DENYLIST_ENTROPY_MINUTES": Reader(_DENYLIST),
+    "DENYLIST_MIN_FILLS": Reader(_DENYLIST),
+    "DENYLIST_OF_DAYS": Reader(_DENYLIST),
+    "DENYLIST_REFRESH_ENABLED": Reader(_DENYLIST),
+    "DENYLIST_REPAIRS": Reader(_DENYLIST),
+    "DENYLIST_SLIPPAGE_BPS": Reader(_DENYLIST),
+    "DENYLIST_TTL_HOURS": Reader(_DENYLIST),
     "ENGINE_DRY_RUN": Reader("run mode", BOOL),
     "EVENT_BREAKOUT_DRY_RUN": Reader(_BREAKOUT, BOOL),
     "EVENT_BREAKOUT_ENABLED": Reader(_BREAKOUT, BOOL),
@@ -82,7 +91,10 @@ READERS: Mapping[str, Reader] = {
     "STOP_VALIDATOR_REPAIR": Reader(_STOPS),
     "STOP_VALIDATOR_REPAIR_TP": Reader(_STOPS),
     "STOP_VALIDATOR_SL_PCT": Reader(_STOPS),
-    "VAR_LOOKBACK_DAYS": Reader("value at risk"),
+    "VAR_CONFIDENCE_PCT": Reader(_VAR),
+    "VAR_LOOKBACK_DAYS": Reader(_VAR),
+    "VAR_MIN_DAYS": Reader(_VAR),
+    "VAR_UNKNOWN_MOVE_PCT": Reader(_VAR),
     "WARMUP_SEC": Reader("run mode: when the warm-up is over"),
 }
 """Every flag that the engine's own code reads, and who."""
