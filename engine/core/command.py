@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from engine.core.announced import tell_maintenance
+from engine.core.announced import ADMITTED_FLAG, tell_admitted, tell_maintenance
 from engine.core.asking import ask_begin, ask_flags
 from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
@@ -178,6 +178,8 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
     state.book.on_flags(at, values)
     if state.candidate is not None:
         state.candidate.book.on_flags(at, values)
+    if any(change.name == ADMITTED_FLAG for change in changes):
+        tell_admitted(state, at, state.look.instruments.values())
     rejoin(state, at, out)
     ask_flags(state, at, out)
 

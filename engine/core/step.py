@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.core.announced import tell_admitted
 from engine.core.asking import ask_event, ask_timer
 from engine.core.asking import due as strategies_due
 from engine.core.command import COMMANDS, take_flags
@@ -115,6 +116,7 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
             derived += risk_now(state, at)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
+        tell_admitted(state, at, (event.instrument,))
         state.stops.on_instrument(event.instrument)
         state.stirred = True
         derived += state.execution.on_event(item, state.look)

@@ -24,7 +24,7 @@ from engine.model.terms import ExecutionTerms, Route, Style
 from engine.model.view import View
 from engine.model.wishes import Told, Wish
 
-SHADOW_FLAG = "SCALP_MAKER_SHADOW"
+SHADOW_FLAG, GATE_FLAG = "SCALP_MAKER_SHADOW", "MAKER_GATE_ENABLED"
 URGENT = frozenset({Intent.STOP, Intent.FLATTEN})
 """What protects does not haggle: always at market."""
 
@@ -61,8 +61,7 @@ class Router:
             return proposal
         route = self._terms.route(proposal.intent, proposal.symbol)
         may = route.style is Style.MAKER and granted(proposal.venue, proposal.symbol, proposal.intent.value)
-        rehearses = proposal.intent is Intent.SCALP or (route.style is Style.MAKER and not may)
-        shadowed = rehearses and _shadows_wanted(view)
+        shadowed = _shadowed(proposal.intent, route, may, view)
         quote = fresh_quote(at, view, proposal.venue, proposal.symbol)
         if may and not shadowed and quote is not None:
             limit = touch(quote, proposal.side, instrument)
@@ -164,8 +163,24 @@ def _is_routed(proposal: Proposal) -> bool:
     )
 
 
-def _shadows_wanted(view: View) -> bool:
+def _shadowed(intent: Intent, route: Route, may: bool, view: View) -> bool:
+    """Whether an order takes and is followed as what it would have been at rest.
+
+    With the flag for it a scalp never rests, granted or not; without it those are followed that
+    would rest if they were granted it, as long as the gate is to open for evidence.
+    """
+    would = route.style is Style.MAKER and not may
+    if _rehearses(view):
+        return would or intent is Intent.SCALP
+    return would and _shadows_wanted(view)
+
+
+def _rehearses(view: View) -> bool:
     return bool(view.flags.get(SHADOW_FLAG, True))
+
+
+def _shadows_wanted(view: View) -> bool:
+    return _rehearses(view) or bool(view.flags.get(GATE_FLAG, False))
 
 
 def _taking(proposal: Proposal, route: Route, instrument: Instrument) -> Proposal:

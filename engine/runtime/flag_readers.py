@@ -76,6 +76,7 @@ READERS: Mapping[str, Reader] = {
     "PEG_HIGHEST": Reader(_PEGS, NUMBER),
     "PEG_LOWEST": Reader(_PEGS, NUMBER),
     "PEG_QUOTE_MAX_AGE_SEC": Reader(_PEGS, NUMBER),
+    "MAKER_GATE_SYMBOLS": Reader("maker gate: which symbols", WORD),
     "SCALP_ENABLED": Reader("scalp", BOOL),
     "SCALP_SIZE_USD": Reader("scalp: size", NUMBER),
     "SCALP_MAKER_SHADOW": Reader("routing of scalps"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.model.orders import Intent
 from engine.model.restraints import Level, Restraint
 from engine.model.time import MS, SECOND
 from engine.ruleset.diagnostics import Severity
@@ -19,8 +20,10 @@ FLAGS = read_flags((CONF / "flags.yaml").read_bytes(), "conf/flags.yaml").specs
 
 
 def test_the_shipped_settings_are_good_and_are_the_defaults() -> None:
-    """What the file spells out and what an empty file means must not drift apart."""
+    """What the file spells out and what an empty file means must not drift apart; how scalps rest is for the file."""
     settings, findings = read_settings((CONF / "engine.yaml").read_bytes(), "conf/engine.yaml", FLAGS)
+    assert [route.intent for route in settings.execution.routes] == [Intent.SCALP]
+    settings = replace(settings, execution=replace(settings.execution, routes=()))
     assert findings == [] and settings == Settings()
     assert read_settings(b"version: 1\n", "e", FLAGS) == (Settings(), [])
 

@@ -18,7 +18,7 @@ from tests.core.kit import Drive
 
 END = 6_000
 """Market events: behind both entries of the first listing."""
-ROUTING = "routing: [{intent: ENTRY, style: maker, cap_bps: 30, reprice_after: 500ms, reprices: 8, timeout: 10s}]"
+ROUTING = "routing:\n  - {intent: ENTRY, style: maker, cap_bps: 30, reprice_after: 500ms, reprices: 8, timeout: 10s}"
 GATE = """\
 version: 1
 rules:
@@ -39,7 +39,7 @@ def routed() -> Config:
             shutil.copytree(ROOT / name, root / name)
         shutil.copy(ROOT / "RUNBOOK.md", root)
         engine = root / "conf" / "engine.yaml"
-        engine.write_text(engine.read_text().replace("routing: []", ROUTING))
+        engine.write_text(engine.read_text().replace("\nrouting:", f"\n{ROUTING}"))
         (root / "rules" / "maker").mkdir(exist_ok=True)
         (root / "rules" / "maker" / "healthy.yaml").write_text(GATE)
         found = load_config(root, {})
