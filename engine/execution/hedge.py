@@ -123,6 +123,7 @@ class Hedges:
             return []
         if not hedge.opened:
             return self._begin(hedge, entry, at, view, truth)
+        hedge.trying = False
         return self._protect(hedge, at, view)
 
     def _why_over(self, hedge: Hedge, view: View, truth: Truth | None) -> str:
@@ -186,6 +187,7 @@ class Hedges:
             return [Cancellation(
                 proposer=PROPOSER, client_id=entry.client_id, venue=hedge.venue, symbol=hedge.symbol, why=hedge.ending,
             )]
+        hedge.trying = False
         if hedge.closing:
             record = self._account.ledger.latest(PROPOSER, hedge.closing)
             if record is not None and record.live:
