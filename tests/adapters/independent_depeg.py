@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAR = 10**8
-FIRES_AT, CLEARS_BELOW = PAR // 200, PAR // 400
-"""0.5 % (inclusive) and 0.25 % of par, in units of the answer."""
 CONFIRMED_AFTER_S = 3 * 60
 
 
@@ -33,22 +31,23 @@ def rounds_of(path: Path) -> list[tuple[int, int]]:
     return sorted(rows, key=lambda row: row[0])
 
 
-def episodes(rounds: list[tuple[int, int]]) -> list[DepegEpisode]:
-    """Return the episodes in order.
+def episodes(rounds: list[tuple[int, int]], threshold_pct: float = 0.5) -> list[DepegEpisode]:
+    """Return the episodes in order: away by the threshold (inclusive), back under half of it.
 
     A round holds until the next. 30 h without one make the value unknown, which neither
     ends a firing nor, being longer than the confirmation, can come before it.
     """
+    fires_at, clears_below = round(PAR * threshold_pct / 100), round(PAR * threshold_pct / 200)
     found: list[DepegEpisode] = []
     broken_s: int | None = None
     fired_s: int | None = None
     for (at_s, answer), (next_s, _) in zip(rounds, [*rounds[1:], (2**62, 0)], strict=True):
         deviation = abs(answer - PAR)
-        if fired_s is not None and broken_s is not None and deviation < CLEARS_BELOW:
+        if fired_s is not None and broken_s is not None and deviation < clears_below:
             found.append(DepegEpisode(broken_s, fired_s, at_s))
             broken_s = fired_s = None
         if fired_s is None:
-            broken_s = (at_s if broken_s is None else broken_s) if deviation >= FIRES_AT else None
+            broken_s = (at_s if broken_s is None else broken_s) if deviation >= fires_at else None
             # A timer due at the very second of the next round comes before that round.
             if broken_s is not None and broken_s + CONFIRMED_AFTER_S <= next_s:
                 fired_s = broken_s + CONFIRMED_AFTER_S

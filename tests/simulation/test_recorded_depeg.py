@@ -1,51 +1,48 @@
-"""The real depegs of USDT, 2021-02 to 2022-11, through the shipped guard: to the second."""
+"""The real depegs of USDT (2021-02 to 2022-11) and USDC (2022-11 to 2023-03) through the guards: to the second."""
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.model.effects import RuleMoved
-from engine.model.time import SECOND
-from engine.runtime.wiring_tapes import ImportOptions, import_files
+import pytest
+
 from tests.adapters.independent_depeg import episodes, rounds_of
-from tests.shared_data import DEPEG, needs_shared
-from tests.simulation.command import ROOT
-from tests.simulation.watch import watched
+from tests.bench.depeg_table import THRESHOLDS_PCT
+from tests.shared_data import needs_shared
+from tests.simulation.depeg_runs import FILES, fired, imported, root_with_old_oracle, set_flag, whole
+from tests.simulation.test_rules_diff_depeg import slice_of
 
-RULE = "guard.depeg.usdt"
-FILE = DEPEG / "chainlink_usdt_usd_202102_202211.parquet"
-
-
-def root_with_old_oracle(place: Path) -> Path:
-    """Return a copy of the configuration in which the peg may be 30 h old, as a daily oracle needs."""
-    for name in ("conf", "rules"):
-        shutil.copytree(ROOT / name, place / name)
-    shutil.copy(ROOT / "RUNBOOK.md", place)
-    signals = place / "conf/signals.yaml"
-    text = signals.read_text()
-    assert text.count("max_age: 150s") == 1
-    signals.write_text(text.replace("max_age: 150s", "max_age: 30h"))
-    return place
+DAYS = {"usdt": {"2021-04-18", "2021-05-19", "2022-05-12"}, "usdc": {"2023-03-11"}}
 
 
 @needs_shared
-def test_the_guard_fires_and_clears_when_a_few_independent_lines_say(tmp_path: Path) -> None:
-    """Threshold 0.5 %, clear under 0.25 %, confirmed over three windows of 60 s."""
-    tape = tmp_path / "peg.tape"
-    import_files([str(FILE)], str(tape), ImportOptions(), None)
-    watcher = watched(root_with_old_oracle(tmp_path / "root"), str(tape), tmp_path / "state")
+@pytest.mark.parametrize("threshold_pct", THRESHOLDS_PCT)
+@pytest.mark.parametrize("coin", FILES)
+def test_the_guard_fires_and_clears_when_a_few_independent_lines_say(
+    coin: str, threshold_pct: float, tmp_path: Path
+) -> None:
+    """Clear under half the threshold, confirmed over three windows of 60 s."""
+    root = root_with_old_oracle(tmp_path / "root")
+    set_flag(root, "DEPEG_THRESHOLD_PCT", threshold_pct)
 
-    found: list[list[int | None]] = []
-    for move in watcher.effects:
-        if not isinstance(move, RuleMoved) or move.rule != RULE:
-            continue
-        if move.after == "firing" and move.before not in ("firing", "clearing"):
-            found.append([move.at // SECOND, None])
-        elif move.before in ("firing", "clearing") and move.after not in ("firing", "clearing"):
-            found[-1][1] = move.at // SECOND
-    expected = [[one.fired_s, one.cleared_s] for one in episodes(rounds_of(FILE))]
-    assert found == expected
-    days = {datetime.fromtimestamp(fired or 0, tz=UTC).date().isoformat() for fired, _ in found}
-    assert days >= {"2021-04-18", "2021-05-19", "2022-05-12"}
+    found = fired(coin, root, imported(coin, tmp_path))
+
+    assert found == episodes(rounds_of(FILES[coin]), threshold_pct)
+    if threshold_pct == 0.5:
+        days = {datetime.fromtimestamp(one.fired_s, tz=UTC).date().isoformat() for one in found}
+        assert days >= DAYS[coin]
+
+
+@needs_shared
+def test_the_whole_engine_says_the_same_of_the_weekend_of_usdc(tmp_path: Path) -> None:
+    """The file ends inside the episode, so it never clears."""
+    weekend = [int(datetime(2023, 3, day, tzinfo=UTC).timestamp()) for day in (11, 12)]
+    rounds = slice_of(FILES["usdc"], tmp_path / FILES["usdc"].name, *weekend)
+    root = root_with_old_oracle(tmp_path / "root")
+
+    (found,) = whole("usdc", root, imported("usdc", tmp_path, rounds), tmp_path / "state")
+
+    assert [found] == episodes(rounds_of(rounds))
+    assert datetime.fromtimestamp(found.fired_s, tz=UTC).isoformat() == "2023-03-11T01:21:11+00:00"
+    assert found.cleared_s is None

@@ -13,20 +13,21 @@ from engine.cli.main import main
 from engine.runtime.wiring_tapes import ImportOptions, import_files
 from tests.adapters.independent_depeg import PAR, rounds_of
 from tests.shared_data import needs_shared
-from tests.simulation.test_recorded_depeg import FILE, RULE, root_with_old_oracle
+from tests.simulation.depeg_runs import FILES, root_with_old_oracle, set_flag
 
+FILE, RULE = FILES["usdt"], "guard.depeg.usdt"
 FROM_S, UNTIL_S = (int(datetime(2022, 5, day, tzinfo=UTC).timestamp()) for day in (11, 14))
 GRACE_S = 3 * 60
 
 
-def slice_of(source: Path, out: Path) -> Path:
-    """Write the rounds of `source` between the two days to `out`."""
+def slice_of(source: Path, out: Path, from_s: int = FROM_S, until_s: int = UNTIL_S) -> Path:
+    """Write the rounds of `source` between two instants (s) to `out`."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     table = pq.read_table(source)
     at = table["updated_at_s"]
-    pq.write_table(table.filter(pc.and_(pc.greater_equal(at, FROM_S), pc.less(at, UNTIL_S))), out)
+    pq.write_table(table.filter(pc.and_(pc.greater_equal(at, from_s), pc.less(at, until_s))), out)
     return out
 
 
@@ -55,15 +56,6 @@ def sides(tmp_path: Path) -> tuple[Path, Path, Path]:
     tape = tmp_path / "may.tape"
     import_files([str(slice_of(FILE, tmp_path / "may.parquet"))], str(tape), ImportOptions(symbol="USDT/USD"), None)
     return base, head, tape
-
-
-def set_flag(root: Path, name: str, value: float) -> None:
-    """Give the flag `name` a value in the file, as a person would."""
-    path = root / "conf/flags.yaml"
-    lines = path.read_text().splitlines()
-    at = lines.index(f"  - name: {name}")
-    lines.insert(at + 1, f"    value: {value}")
-    path.write_text("\n".join(lines) + "\n")
 
 
 def diff(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, dict[str, Any]]:
