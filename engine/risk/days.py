@@ -21,13 +21,14 @@ NEAR = HOUR
 
 
 def returns_of(closes: Mapping[int, float]) -> dict[int, int]:
-    """Return day -> return of that day in billionths, exactly rounded down; a day whose eve is missing has none."""
+    """Return day -> return of that day in billionths, the nearest; a day whose eve is missing has none."""
     found: dict[int, int] = {}
     for day in sorted(closes):
         eve = closes.get(day - 1)
         if eve is not None:
             before = units(eve)
-            found[day] = (units(closes[day]) - before) * PARTS // before
+            # Whole numbers throughout: the half is added before the division rounds down.
+            found[day] = (2 * PARTS * (units(closes[day]) - before) + before) // (2 * before)
     return found
 
 
