@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.cli.shared import FINE, Failure, add_shared, home, print_json, state_dir
 from engine.cli.status import last_status
-from engine.cli.text import columns, span
+from engine.cli.text import Paint, colour_wanted, columns, span
 from engine.cli.verbs import ask
-from engine.model.flag_values import bounds_text, flag_text, with_unit
-from engine.model.flags import Layer
+from engine.model.flag_values import unknown_flag
+from engine.model.flags import REFUSES, WARNS, Layer
 from engine.ruleset.diagnostics import format_text, has_errors
 from engine.runtime.config import Config, load_config
+from engine.runtime.flag_table import Row, flag_table
 from engine.runtime.statedir import JOURNAL
+
+_PLANNED = {
+    WARNS: "what reads it does not exist yet: changed, it is told at a start and nothing comes of it",
+    REFUSES: "what it would switch on does not exist yet: it cannot be changed",
+}
 
 
 def add_parser(subparsers: Any) -> None:
     """Add `flags` and `flag` to `subparsers` of the command line."""
-    flags = subparsers.add_parser("flags", help="Every flag, its value and the layer that set it.  Sends nothing.")
+    flags = subparsers.add_parser(
+        "flags", help="Every flag: its value, the layer that set it, and who reads it.  Sends nothing."
+    )
+    flags.add_argument("name", nargs="?", default="", metavar="NAME", help="tell all about this one")
     add_shared(flags)
     flag = subparsers.add_parser("flag", help="Set or unset the operator's value of a flag.  May loosen a rule.")
     verbs = flag.add_subparsers(dest="flag_verb", required=True, metavar="VERB")
@@ -37,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what `args` asks and return the exit code."""
     if args.command == "flags":
-        return _list(args)
+        return _one(args) if args.name else _list(args)
     request: dict[str, Any] = {"verb": f"flag {args.flag_verb}", "name": args.name.upper()}
     if args.flag_verb == "set":
         request["value"] = args.value
@@ -46,43 +57,86 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    config = load_config(home(), os.environ)
-    if not config.flag_specs or has_errors(config.findings):
-        raise Failure("the configuration has errors:\n" + format_text(config.findings), "mend it and ask again")
-    rows = flag_rows(config, state_dir(args))
+    rows = flag_rows(_config(), state_dir(args))
     if args.format == "json":
         print_json(rows)
         return FINE
-    table = [
-        (row["name"], row["shown"], row["layer"] + (f", {row['left']}" if row["left"] else ""), row["summary"])
-        for row in rows
-    ]
-    for line in columns(table, indent=""):
+    for line in table_lines(rows, Paint(colour_wanted(sys.stdout))):
         print(line)
     return FINE
 
 
-def flag_rows(config: Config, where: Path) -> list[dict[str, Any]]:
+def _one(args: argparse.Namespace) -> int:
+    rows, name = flag_rows(_config(), state_dir(args)), args.name.upper()
+    found = next((row for row in rows if row["name"] == name), None)
+    if found is None:
+        raise Failure(unknown_flag(name, [row["name"] for row in rows]), "engine flags")
+    if args.format == "json":
+        print_json(found)
+        return FINE
+    for line in flag_lines(found, Paint(colour_wanted(sys.stdout))):
+        print(line)
+    return FINE
+
+
+def _config() -> Config:
+    config = load_config(home(), os.environ)
+    if not config.flag_specs or has_errors(config.findings):
+        raise Failure("the configuration has errors:\n" + format_text(config.findings), "mend it and ask again")
+    return config
+
+
+def flag_rows(config: Config, where: Path) -> list[Row]:
     """Return every flag of `config`, with the operator's values that the run in `where` holds."""
-    overrides: dict[str, dict[str, Any]] = {}
-    now = 0
-    if (where / JOURNAL).exists():
-        status = last_status(where)
-        now = status["at"]
-        overrides = {item["flag"]: item for item in status["overrides"]}
-    book = config.flag_book()
-    rows: list[dict[str, Any]] = []
-    for name, spec in book.specs.items():
-        flag, override = book.flag(name), overrides.get(name)
-        value = flag.value if override is None else override["value"]
-        until = 0 if override is None else override.get("until") or 0
-        rows.append(
-            {
-                "name": name, "value": value, "shown": with_unit(spec, value),
-                "layer": flag.layer.value if override is None else Layer.OPERATOR.value,
-                "below": [{"layer": layer.value, "value": flag_text(below)} for layer, below in book.layers(name)],
-                "left": f"{span(until - now)} left" if until else "", "bounds": bounds_text(spec),
-                "summary": spec.summary, "tightens": spec.tightens,
-            }
-        )
-    return rows
+    if not (where / JOURNAL).exists():
+        return flag_table(config, {}, 0)
+    status = last_status(where)
+    return flag_table(config, {item["flag"]: item for item in status["overrides"]}, status["at"])
+
+
+def table_lines(rows: Sequence[Row], paint: Paint) -> list[str]:
+    """Return `rows` as they are listed, under a heading for each group."""
+    cells = columns([
+        (row["name"], row["shown"], _whence(row), _readers(row) or _mark(row)) for row in rows
+    ])
+    lines: list[str] = []
+    group = None
+    for row, line in zip(rows, cells, strict=True):
+        if row["group"] != group:
+            group = row["group"]
+            lines += [*([""] if lines else []), paint(group or "others", "bold")]
+        lines.append(paint(line, "yellow") if row["note"] or row["layer"] == Layer.OPERATOR.value else line)
+    return [*lines, "", "engine flags NAME tells all about one"]
+
+
+def flag_lines(row: Row, paint: Paint) -> list[str]:
+    """Return all about one flag."""
+    facts = [
+        ("value", f"{row['shown']} from {row['layer']}{_left(row)}"),
+        ("set by", f"{row['actor']}: {row['reason']}".strip(": ")),
+        ("masks", ", ".join(f"{one['value']} from {one['layer']}" for one in row["masks"])),
+        ("may be", row["bounds"] or ("true, false" if row["kind"] == "bool" else "any word")),
+        ("protects", f"more when {row['tightens']}" if row["tightens"] else "neither way more"),
+        ("rules", ", ".join(row["rules"]) or "none"),
+        ("engine", row["engine"] or "does not read it"),
+        ("planned", _PLANNED.get(row["planned"], "")), ("note", row["note"]),
+    ]
+    lines = [paint(row["name"], "bold") + f": {row['summary']}"]
+    return lines + columns([fact for fact in facts if fact[1]])
+
+
+def _whence(row: Row) -> str:
+    masks = f" over {row['masks'][0]['value']}" if row["masks"] else ""
+    return f"{row['layer']}{masks}{_left(row)}"
+
+
+def _left(row: Row) -> str:
+    return "" if row["left_ns"] is None else f", {span(row['left_ns'])} left"
+
+
+def _readers(row: Row) -> str:
+    return ", ".join([*row["rules"], *([f"engine: {row['engine']}"] if row["engine"] else [])])
+
+
+def _mark(row: Row) -> str:
+    return "planned" if row["planned"] else "nobody reads it"

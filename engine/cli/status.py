@@ -101,6 +101,7 @@ def _headline(status: Status, page: Page) -> list[str]:
         lines.append(page.paint(told, "yellow"))
     if status.get("tape") == LIVE:
         lines.append(_on_venue(status, page))
+    lines += [page.paint(f"{status['asked']} was asked for: {held}", "yellow") for held in status.get("mode_held", ())]
     return lines
 
 

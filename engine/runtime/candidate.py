@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engine.model.flag_values import planned_notes
 from engine.ruleset.diagnostics import Finding, Severity, has_errors, settle
 from engine.ruleset.evaluate import RuleBook
 from engine.ruleset.loosening import Change, compare, loosening, masked_edits
@@ -167,7 +168,7 @@ class _Work:
         with self._timed("test"):
             warnings += self._demand(config, ruling)
             warnings += self._test(ruling)
-        warnings += self._masked(before, ruling)
+        warnings += [*self._masked(before, ruling), *_planned(before, ruling)]
         with self._timed("imagine"):
             self._imagine(before, ruling)
         pair = pair_digest(before.digest, ruling.digest)
@@ -285,6 +286,17 @@ class _Work:
             yield
         finally:
             self._timings[step] = time.perf_counter_ns() - began
+
+
+def _planned(before: Ruling, after: Ruling) -> list[Finding]:
+    """Return a warning for each flag that was changed and of which nothing comes yet."""
+    old, new = before.flag_values(), after.flag_values()
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    fix = "know that it changes nothing until what reads it is there"
+    return [
+        replace(_finding(FLAGS, 1, "flag-planned", note, fix), severity=Severity.WARNING)
+        for note in planned_notes(after.flag_specs, changed)
+    ]
 
 
 def _in_force(ruling: Ruling, running: Running | None) -> Ruling:

@@ -15,10 +15,13 @@ from typing import Any
 
 from engine.model.events import Command, RunMode
 from engine.model.flag_values import planned_notes
+from engine.model.flags import Layer
+from engine.model.run_mode import DRY_RUN_FLAG
 from engine.ports.clock import Clock
 from engine.ports.journal import Journal
 from engine.ports.venue import VenueRefused
 from engine.runtime.cold_start import Beginning, beginning
+from engine.runtime.guards import insist_on_guards, unguarded
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
 from engine.runtime.live_drive import LiveDrive, LiveSetting
@@ -90,6 +93,14 @@ def check_same_money(run: Recovered, mode: RunMode) -> None:
         )
 
 
+def stopped_by_hand(run: Recovered) -> str:
+    """Return what to tell where an operator set ENGINE_DRY_RUN in a run with money that goes on; else empty."""
+    flag = run.state.flags.flag(DRY_RUN_FLAG)
+    if not run.seq or run.state.mode is RunMode.DRY_RUN or flag.layer is not Layer.OPERATOR or flag.value is not True:
+        return ""
+    return f"{DRY_RUN_FLAG} was set by hand: nothing is begun until `engine flag unset {DRY_RUN_FLAG}`"
+
+
 Parts = tuple[Beginning, Recovered, LiveSettings]
 Kept = tuple[Journal, Clock]
 
@@ -99,7 +110,11 @@ def _set_up(
 ) -> tuple[LiveSetting, RunInfo]:
     (begun, run, live), (journal, clock) = parts, kept
     values = run.state.flags.values
-    decision = decided(options.mode, run.config, values, options.verdict)
+    stopped = stopped_by_hand(run)
+    # Who threw the switch while money was out wants nothing begun; what is open is still theirs to be guarded.
+    judged = {**values, DRY_RUN_FLAG: False} if stopped else values
+    decision = decided(options.mode, run.config, judged, options.verdict)
+    insist_on_guards(options.mode, unguarded(run.config, values))
     mode, held = decision.mode, tuple(str(one) for one in decision.held)
     check_same_money(run, mode)
     if mode is not RunMode.DRY_RUN:
@@ -113,7 +128,7 @@ def _set_up(
     lost = "" if begun.trouble else keep_last_good(where.path / LAST_GOOD, begun.config.blobs.source)
     lame = guarded(run.config, frozenset(run.producers), RunMode.DRY_RUN)
     planned = planned_notes(run.config.flag_specs, values)
-    notes = tuple(note for note in (*held, lost, *begun.trouble, *begun.notes, *run.notes, *planned) if note)
+    notes = tuple(note for note in (stopped, *held, lost, *begun.trouble, *begun.notes, *run.notes, *planned) if note)
     setting = LiveSetting(
         run=run, start=start, live=live, builder=options.world, journal=journal, clock=clock, observer=observer,
         notifier=told_notifier(), bus=local_bus(), root=options.root, environment=options.environment,

@@ -14,8 +14,6 @@ from typing import Any
 
 from engine.model.effects import PlaceOrder
 from engine.model.events import RunMode
-from engine.model.flag_values import fit, flag_text, loosens
-from engine.model.flags import FlagValue
 from engine.ports.journal import JournalError
 from engine.ports.venue import Check, VenueRefused
 from engine.ruleset.diagnostics import Severity
@@ -24,6 +22,7 @@ from engine.runtime.config import Config, load_config
 from engine.runtime.halt_file import HaltFile
 from engine.runtime.modes import decided
 from engine.runtime.options import RunOptions
+from engine.runtime.preflight_flags import FAIL, OK, WARN, flag_lines, in_force, mode_lines
 from engine.runtime.statedir import HALT, JOURNAL, holder
 from engine.runtime.strategies import is_installed, make_strategies
 from engine.runtime.wiring import steady_clock
@@ -32,18 +31,15 @@ from engine.runtime.wiring_live import producers_of
 from engine.runtime.world import Ears
 from engine.signals.catalogue import unwired_signals
 
-PROFILE = "conf/profiles/limited-live.env"
-"""The runbook's standard session: what each flag is expected to be."""
-OK, WARN, FAIL = "ok", "warn", "fail"
-
 
 def preflight(options: RunOptions, state_dir: Path) -> tuple[Check, ...]:
     """Return every line of the checklist for a run with `options` on `state_dir`. Never raises."""
     config = load_config(options.root, options.environment)
     lines = [*_configuration(config), *_state(state_dir, config)]
     if config.catalogue is not None and config.flag_specs:
-        lines += _flags(options.root, config, _set_by_hand(state_dir))
-    return (*lines, *asyncio.run(_venue(options, config)))
+        by_hand = _set_by_hand(state_dir)
+        lines += [*flag_lines(options.root, config, by_hand), *mode_lines(options.mode, config, by_hand)]
+    return (*lines, *asyncio.run(_venue(options, config, _set_by_hand(state_dir))))
 
 
 def _configuration(config: Config) -> list[Check]:
@@ -138,69 +134,23 @@ def _set_by_hand(path: Path) -> list[Mapping[str, Any]]:
         return []
 
 
-def _flags(root: Path, config: Config, by_hand: Sequence[Mapping[str, Any]]) -> list[Check]:
-    lines: list[Check] = []
-    values, who = dict(config.flag_book().values), {one["flag"]: f", set by {one['actor']}" for one in by_hand}
-    values.update({one["flag"]: one["value"] for one in by_hand})
-    checklist = _profile(root / PROFILE, config, lines)
-    for name, wanted in sorted(checklist.items()):
-        is_now = values[name]
-        if is_now == wanted:
-            continue
-        looser = loosens(config.flag_specs[name], wanted, is_now)
-        lines.append(Check(
-            name=f"flag {name}", verdict=FAIL if looser else WARN,
-            what=f"is {flag_text(is_now)}{who.get(name, '')}, the checklist says {flag_text(wanted)}",
-            fix=_back(name, who) if looser else "",
-        ))
-    lines += [
-        Check(
-            name=f"flag {name}", verdict=WARN, what=f"is {flag_text(values[name])}{by}", fix=f"engine flag unset {name}"
-        )
-        for name, by in sorted(who.items()) if name not in checklist
-    ]
-    if not lines:
-        lines.append(Check(name="flags", verdict=OK, what=f"as {PROFILE} has them"))
-    return lines
-
-
-def _back(name: str, who: Mapping[str, str]) -> str:
-    return f"engine flag unset {name}" if name in who else f"set it as {PROFILE} has it"
-
-
-def _profile(path: Path, config: Config, lines: list[Check]) -> dict[str, FlagValue]:
-    """Return the flags that the profile sets; what is wrong with it is added to `lines`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        lines.append(Check(name="profile", verdict=WARN, what=f"{PROFILE} cannot be read ({type(error).__name__})"))
-        return {}
-    found: dict[str, FlagValue] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not line.strip() or line.strip().startswith("#"):
-            continue
-        spec = config.flag_specs.get(name.strip())
-        try:
-            if not equals or spec is None:
-                raise ValueError("is no flag with a value")
-            found[spec.name] = fit(spec, value.strip().strip("'\""))
-        except ValueError as error:
-            lines.append(Check(
-                name="profile", verdict=FAIL, what=f"{PROFILE}:{number}: {error}", fix="write NAME=value"
-            ))
-    return found
-
-
-async def _venue(options: RunOptions, config: Config) -> tuple[Check, ...]:
-    live = config.settings.live.at(options.environment)
-    decision = decided(options.mode, config, config.flag_book().values, options.verdict)
-    mode, why = decision.mode, "; ".join(str(one) for one in decision.held)
-    money = RunMode.DRY_RUN is not mode
-    first = Check(
-        name="mode", verdict=OK if money else WARN,
-        what=f"{mode.value}: orders go to {live.venue if money else 'paper'}{f' ({why})' if why else ''}",
+def _mode(options: RunOptions, config: Config, by_hand: Sequence[Mapping[str, Any]], venue: str) -> Check:
+    """Return which mode a session would have, and what holds it down."""
+    decision = decided(options.mode, config, in_force(config, by_hand), options.verdict)
+    money = decision.mode is not RunMode.DRY_RUN
+    why = f" ({'; '.join(one.why for one in decision.held)})" if decision.held else ""
+    return Check(
+        name="mode", verdict=OK if money and not decision.held else WARN,
+        what=f"{decision.mode.value}: orders go to {venue if money else 'paper'}{why}",
+        fix="; ".join(one.lifted_by for one in decision.held),
     )
+
+
+async def _venue(
+    options: RunOptions, config: Config, by_hand: Sequence[Mapping[str, Any]]
+) -> tuple[Check, ...]:
+    live = config.settings.live.at(options.environment)
+    first = _mode(options, config, by_hand, live.venue)
     ears = Ears(
         clock=steady_clock(), tell=lambda event: None, tell_market=lambda event: None, gate=_nothing_leaves,
         environment=options.environment, trades=True, listen=False,

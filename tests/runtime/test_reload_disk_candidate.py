@@ -267,6 +267,22 @@ def test_a_flag_and_a_denial_go_through_the_same_door(root: Path) -> None:
     assert refused(root, base).findings[0].file == FLAGS
 
 
+def test_a_flag_whose_part_is_planned_warns_or_is_not_taken(root: Path) -> None:
+    base = load_config(root, {})
+    path = root / FLAGS
+    text = path.read_text()
+    path.write_text(text.replace("  - name: TELEGRAM_ENABLED\n", "  - name: TELEGRAM_ENABLED\n    value: true\n"))
+    # Nobody can say which way such a flag protects more, so somebody has to have seen the change.
+    found = candidate(root, base, Asked(allow=refused(root, base).pair))
+    assert [one.code for one in found.warnings if "TELEGRAM_ENABLED is true" in one.message] == ["flag-planned"]
+    # Known already: a reload of something else says it no more.
+    again = candidate(root, found.config)
+    assert not [one for one in again.warnings if one.code == "flag-planned"]
+    path.write_text(text.replace("  - name: DEX_EXEC_ENABLED\n", "  - name: DEX_EXEC_ENABLED\n    value: true\n"))
+    no = refused(root, base)
+    assert "DEX_EXEC_ENABLED cannot be true" in no.reason and not no.pair, no.reason
+
+
 def test_git_may_take_long_and_is_not_waited_for_long(root: Path) -> None:
     """A commit is for people: a checkout that cannot be asked must not keep a rule from taking over."""
     (root / ".git").write_text("gitdir: nowhere\n")
