@@ -79,13 +79,14 @@ class Drive:
     def __init__(
         self, script: Mapping[int, Command], payload: bytes | None = None, *,
         prepare: Callable[[State], None] = lambda state: None, made: Callable[[Tape], Wired] = fresh,
+        played: Callable[[], Tape] = demo,
     ) -> None:
         """`script` are commands by the number of market events taken before them; `payload` goes on from there.
 
-        `prepare` is shown the core before it is loaded, and `made` makes it.
+        `prepare` is shown the core before it is loaded, `made` makes it, and `played` opens the tape.
         """
         self._script = script
-        tape = demo()
+        tape = played()
         self.wired = made(tape)
         self.seq, self.at, self.taken = 0, tape.header.first_at, 0
         self._urgent: deque[VenueEvent] = deque()
