@@ -67,7 +67,7 @@ def _candidate(state: State) -> Data:
 
 def _headline(state: State, overall: Restraint) -> Data:
     held = [item for item in state.policy.in_force if item.restraint != NONE]
-    if overall.level is Level.HALTED:
+    if any(item.restraint.level is Level.HALTED and not (item.scope.symbol or item.scope.intent) for item in held):
         line = "HALTED"
     elif held:
         line = "RESTRICTED"
