@@ -17,8 +17,9 @@ from tests.simulation.command import ROOT, command, environment
 from tests.strategies.tapes import coin, configuration, write_tape
 
 PACKAGE = ROOT / "examples" / "strategy_new_high"
-RISING = tuple((2.0 * step, 25.0 * step - 10.0 * (step % 2)) for step in range(16))
-NAMED = "- name: event_breakout\n- name: new_high\n  parameters: {symbols: [RISEUSDT], window: 5m, hold: 4m, stop_pct: 1}"
+RISING = (*((2.0 * step, 25.0 * step - 10.0 * (step % 2)) for step in range(16)), (31.0, 360.0), (45.0, 200.0))
+PARAMETERS = "{symbols: [RISEUSDT], window: 5m, hold: 4m, stop_pct: 1}"
+NAMED = f"- name: event_breakout\n- name: new_high\n  parameters: {PARAMETERS}"
 
 
 @pytest.fixture(scope="module")
