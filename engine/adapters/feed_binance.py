@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from engine.adapters.feed_binance_bars import INTERVALS, BarHistory, read_kline
 from engine.adapters.feed_binance_book import BookIds
 from engine.adapters.feed_binance_parse import VENUE, Read, Reader, Refused, read_snapshot
 from engine.adapters.feed_line import LineLimits, Slot
@@ -40,6 +41,8 @@ class BinanceFeedSettings:
     """Such as `BTCUSDT`; more can be added while the feed runs."""
     streams: tuple[str, ...] = tuple(STREAMS)
     """Of each symbol; keys of `STREAMS`."""
+    bars: tuple[str, ...] = ()
+    """Lengths of the bars that are told as they end, and from before the start; keys of `INTERVALS`."""
     public: str = "wss://fstream.binance.com/public/ws"
     market: str = "wss://fstream.binance.com/market/ws"
     rest: str = "https://fapi.binance.com"
@@ -54,6 +57,8 @@ class BinanceFeedSettings:
     def __post_init__(self) -> None:
         """ValueError where something cannot be."""
         unknown = sorted(set(self.streams) - set(STREAMS))
+        if set(self.bars) - set(INTERVALS):
+            raise ValueError(f"bars: {sorted(self.bars)}; choose from {', '.join(INTERVALS)}")
         if unknown or not self.streams:
             raise ValueError(f"streams: {unknown or 'none'}; choose from {', '.join(STREAMS)}")
         for url in (self.public, self.market):
@@ -78,7 +83,7 @@ class BinanceFeed:
     def __init__(self, settings: BinanceFeedSettings, outside: Outside) -> None:
         self._settings, self._outside, self._tell = settings, outside, outside.tell
         self._watched: set[str] = set()
-        self._reader = Reader(self._watched, self._take)
+        self._reader = Reader(self._watched, self._take, {"kline": read_kline} if settings.bars else {})
         self._slots: dict[str, list[Slot]] = {PUBLIC: [], MARKETS: []}
         self._awaited: set[Slot] = set()
         self._down: set[Slot] = set()
@@ -90,6 +95,7 @@ class BinanceFeed:
         self._group: asyncio.TaskGroup | None = None
         self.faults: Counter[str] = Counter()
         """What went wrong beside messages, by what it was."""
+        self._history = BarHistory(settings.bars, outside, self.faults, self._tell)
         self.watch(settings.symbols)
 
     @property
@@ -115,12 +121,15 @@ class BinanceFeed:
                 raise ValueError(f"{symbol!r} is no symbol of {VENUE}: write it as BTCUSDT")
         for symbol in new:
             self._watched.add(symbol)
+            self._history.want(symbol)
             if DEPTH in self._settings.streams:
                 self._books[symbol] = BookIds()
                 # On a line that stands: by then the venue will have begun to send its diffs.
                 self._later(symbol, 0, AGAIN_S)
             for category in (PUBLIC, MARKETS):
                 names = [f"{symbol.lower()}@{name}" for name in self._settings.streams if STREAMS[name] == category]
+                if category == MARKETS:
+                    names += [f"{symbol.lower()}@kline_{name}" for name in self._settings.bars]
                 if names:
                     self._slot(category, len(names)).add(names)
 
@@ -143,6 +152,8 @@ class BinanceFeed:
                     group.create_task(self._tell_lost())
                 if "markPrice@1s" in self._settings.streams:
                     group.create_task(self._learn_funding(rest))
+                if self._settings.bars:
+                    group.create_task(self._history.run(rest, self._settings.book_pause))
                 await asyncio.Event().wait()
             finally:
                 self._group = None

@@ -8,8 +8,9 @@ that is counted. Prices and sizes are JSON texts of plain decimals and nothing e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from engine.adapters.feed_binance_trades import RESET_MS, TradeIds
@@ -170,7 +171,11 @@ class Reader:
     `counts` says what became of the messages: by event, `duplicate`, and by refusal.
     """
 
-    def __init__(self, watched: set[str], take: Callable[[Read], None]) -> None:
+    def __init__(
+        self, watched: set[str], take: Callable[[Read], None],
+        more: Mapping[str, Callable[[Any, int], Read]] = MappingProxyType({}),
+    ) -> None:
+        """`more` are readers of further events, by the events' names."""
         self._watched, self._take = watched, take
         self.counts: Counter[str] = Counter()
         self.funding, self.trades = Funding(), TradeIds()
@@ -178,7 +183,7 @@ class Reader:
         """(symbol, stream) to number and instant of the newest: an older one says nothing any more."""
         self._readers: dict[str, Callable[[Any, int], Read]] = {
             "bookTicker": read_quote, "aggTrade": read_trade, "depthUpdate": read_delta,
-            "markPriceUpdate": self.funding.read,
+            "markPriceUpdate": self.funding.read, **more,
         }
 
     def hear(self, raw: bytes | str, received_at: int) -> Heard:
@@ -195,6 +200,9 @@ class Reader:
             if kind == "markPriceUpdate" and data.get("r") == "":
                 self.counts["without funding"] += 1
                 return True
+            if kind == "kline" and data["k"]["x"] is False:
+                self.counts["bar that runs"] += 1
+                return True
             found = self._readers[kind](data, received_at)
         except Refused as refusal:
             self.counts[f"refused: {refusal}"] += 1
@@ -204,7 +212,7 @@ class Reader:
             return False
         if (
             self.trades.take(symbol, found.number, found.at_ms, received_at) if kind == "aggTrade"
-            else self._is_new((symbol, kind), found)
+            else self._is_new((symbol, kind if kind != "kline" else f"kline_{data['k']['i']}"), found)
         ):
             self.counts[kind] += 1
             self._take(found)

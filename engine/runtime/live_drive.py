@@ -40,7 +40,7 @@ from engine.runtime.reload import Around, Reloader
 from engine.runtime.settings_live import LiveSettings
 from engine.runtime.statedir import StateDir
 from engine.runtime.wiring_watch import file_hints
-from engine.runtime.world import Builder, Ears, World
+from engine.runtime.world import Builder, Ears, World, bars_wanted
 
 STATUS_EVERY = 1_000_000_000
 PATIENCE_S = 5.0
@@ -95,6 +95,7 @@ class LiveDrive:
             clock=setting.clock, tell=self._queue.put_urgent, tell_market=self._heard_market, gate=self._gate,
             environment=setting.environment, trades=setting.run.paper is None,
             listen=bool(setting.run.state.flags.values.get("EXEC_FILLS_LISTENER_ENABLED", True)),
+            bars=bars_wanted(setting.run.state.flags.values),
         )
         return setting.builder(setting.live, ears)
 

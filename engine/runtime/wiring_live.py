@@ -66,7 +66,7 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     own = live.own_endpoint
     # Demo money is traded on a market of its own; what a coin is worth and what is announced is told in production.
     stream = "ws" + live.endpoint.removeprefix("http") if own else ""
-    market = BinanceFeed(_market(live, stream, BinanceFeedSettings), outside)
+    market = BinanceFeed(_market(live, ears, stream, BinanceFeedSettings), outside)
     feeds: list[LiveFeed] = [market]
     if live.peg_pairs:
         feeds.append(PegFeed(
@@ -78,12 +78,16 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch, resync=market.resync)
 
 
-def _market(live: LiveSettings, stream: str, settings: type[BinanceFeedSettings]) -> BinanceFeedSettings:
+def _market(live: LiveSettings, ears: Ears, stream: str, settings: type[BinanceFeedSettings]) -> BinanceFeedSettings:
     if stream:
+        # A venue of one's own has no history: bars are made of its quotes.
         return settings.at(stream, live.symbols)
     if live.endpoint == "demo":
-        return settings(symbols=live.symbols, public=f"{_DEMO}/public/ws", market=f"{_DEMO}/market/ws", rest=_DEMO_REST)
-    return settings(symbols=live.symbols)
+        return settings(
+            symbols=live.symbols, bars=ears.bars, public=f"{_DEMO}/public/ws", market=f"{_DEMO}/market/ws",
+            rest=_DEMO_REST,
+        )
+    return settings(symbols=live.symbols, bars=ears.bars)
 
 
 def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.model.flags import FlagValue
 from engine.ports.clock import Clock
 from engine.ports.live_feed import LiveFeed, TellMarket
 from engine.ports.venue import Gate, LiveVenue, Tell
+from engine.risk.sizer import SPAN
+from engine.risk.wanted import wanted
 from engine.runtime.settings_live import LiveSettings
 
 
@@ -23,6 +26,8 @@ class Ears:
     trades: bool
     listen: bool
     """Whether the account's stream is listened to."""
+    bars: tuple[str, ...] = ()
+    """Lengths of the bars that sizes and risks are made of, such as 1h."""
     checks: bool = False
     """Whether it is all for a checklist, and over then."""
 
@@ -35,6 +40,11 @@ class World:
     feeds: tuple[LiveFeed, ...]
     watch: Callable[[tuple[str, ...]], None]
     resync: Callable[[str], None]
+
+
+def bars_wanted(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:
+    """Return which bars the core makes use of: those that sizes are made of, and days."""
+    return tuple(dict.fromkeys((str(wanted(flags, SPAN)), "1d")))
 
 
 Builder = Callable[[LiveSettings, Ears], World]
