@@ -18,7 +18,7 @@ from engine.execution.ledger import Key, Ledger
 from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
 from engine.execution.plan import already_served, cancel_of, found_record, order_of, record_of
 from engine.execution.positions import Booking, Positions
-from engine.execution.slippage import fill_samples
+from engine.execution.slippage import fill_samples, missed_samples
 from engine.model.codec import Data, decimal_text, plain
 from engine.model.effects import AskVenue, CancelOrder, Notify, PlaceOrder, PlanMade
 from engine.model.events import (
@@ -74,6 +74,8 @@ class Account:
         """Client ids that the last event moved."""
         self.wishes: list[Wish] = []
         """What the last event led to; taken in the same step."""
+        self.ended: list[Derived] = []
+        """What the last event says of entries that are over; taken in the same step."""
 
     def number(self, ask: AskVenue) -> AskVenue:
         """Return `ask` with the next number, where it has none."""
@@ -251,6 +253,7 @@ class Account:
             record = replace(record, state=after, moved_at=at)
             self.touched[record.venue, record.symbol] = at
         self.ledger.put(record)
+        self.ended += missed_samples(before, record, at)
         if news:
             self.news.append(record.client_id)
         if before in CAME_TO_NOTHING and after not in CAME_TO_NOTHING:

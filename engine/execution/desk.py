@@ -168,7 +168,8 @@ class Execution:
         if isinstance(event, OrderFilled):
             samples = self._account.on_fill(event, at, view.account)
             # A fill told twice gives no samples at all: that is how others tell it from a new one.
-            return [*samples, *self._sampled(at)] if samples else []
+            ended, self._account.ended = self._account.ended, []
+            return [*samples, *ended, *self._sampled(at)] if samples else []
         if type(event) in SIGNS:
             self._account.on_said(cast(Said, event), at)
         else:
@@ -180,7 +181,8 @@ class Execution:
             self._standing.count_incident(venue)
         unknown = self._account.count_by_venue()
         self._standing.compare(unknown)
-        return self._standing.samples(at, unknown)
+        ended, self._account.ended = self._account.ended, []
+        return [*ended, *self._standing.samples(at, unknown)]
 
     def after_event(self, at: int, view: View) -> list[Wish]:
         """Return what the last event makes necessary: what to look up, cancel, close and tell."""

@@ -11,8 +11,11 @@ from dataclasses import replace
 
 from engine.model.fills import Fill
 from engine.model.ledger import OrderRecord
+from engine.model.orders import ENTRY_INTENTS, OrderState
 from engine.model.samples import Derived
 from engine.model.time import MS
+
+_OURS = frozenset({OrderState.WITHHELD, OrderState.ABANDONED})
 
 
 def fill_samples(fill: Fill, record: OrderRecord) -> list[Derived]:
@@ -24,7 +27,9 @@ def fill_samples(fill: Fill, record: OrderRecord) -> list[Derived]:
     samples = []
     if met.reference_price > 0:
         # A maker pays its own price: 0.0 makes that zero, and not the minus zero of a sale.
-        samples.append(Derived("fill_slippage_bps", labels, met.slippage_bps() + 0.0, fill.venue_at))
+        worse = met.slippage_bps() + 0.0
+        samples.append(Derived("fill_slippage_bps", labels, worse, fill.venue_at))
+        samples.append(Derived("symbol_slippage_bps", (fill.venue, fill.symbol, labels[1]), worse, fill.venue_at))
     if decided.reference_price > 0:
         # The intent is the record's: a venue does not know why an order was sent.
         order = (fill.venue, fill.symbol, record.intent.value)
@@ -34,6 +39,21 @@ def fill_samples(fill: Fill, record: OrderRecord) -> list[Derived]:
         # The venue's clock may run behind ours; a fill before its order is our error of measurement.
         samples.append(Derived("fill_ms", labels, max(0.0, (fill.venue_at - left_at) / MS), fill.venue_at))
     return samples
+
+
+def missed_samples(before: OrderState, record: OrderRecord, at: int) -> tuple[Derived, ...]:
+    """Return whether an entry order that is just over came to nothing: 1 for a miss, 0 for any fill.
+
+    `before` is how it stood until now; there is no sample of one that is not over, or was
+    before. What we took back or held back ourselves says nothing about the market, and what
+    becomes of a maker order is told by `maker_fill`.
+    """
+    if before.final or record.live or record.intent not in ENTRY_INTENTS or record.post_only or record.foreign:
+        return ()
+    if record.filled <= 0 and (record.cancel_asked or record.state in _OURS):
+        return ()
+    missed = 0.0 if record.filled > 0 else 1.0
+    return (Derived("entry_missed", (record.venue, record.symbol, record.intent.value), missed, at),)
 
 
 def _left_at(fill: Fill, record: OrderRecord) -> int | None:

@@ -72,6 +72,9 @@ def samples_of(watch: Watch, at: int) -> list[Derived]:
         made.append(Derived("stop_validator_missing_total", labels, float(watch.missing_total), at))
     if watch.repaired_total:
         made.append(Derived("stop_validator_repaired_total", labels, float(watch.repaired_total), at))
+    # Each repair once, as an event: a symbol that was never repaired is known not to be, and is not held for it.
+    made += [Derived("stop_repaired", labels, 1.0, at)] * (watch.repaired_total - watch.told_repaired)
+    watch.told_repaired = watch.repaired_total
     return made
 
 

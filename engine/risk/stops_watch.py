@@ -145,6 +145,8 @@ class Watch:
     """Stops that were asked back, and when."""
     missing_total: int = 0
     repaired_total: int = 0
+    told_repaired: int = 0
+    """How many of them were told as events."""
     takes: list[TakeProfit] = field(default_factory=list)
     takes_repaired: list[int] = field(default_factory=list)
     news: list[tuple[str, str]] = field(default_factory=list)

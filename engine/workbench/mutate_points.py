@@ -62,6 +62,7 @@ def splices(text: str, flags: Mapping[str, FlagSpec], step: int) -> Iterator[Spl
     tree, _ = allowlist.parse(text)
     if tree is None:
         return
+    limits = _limits_of_counts(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Compare():
@@ -80,7 +81,7 @@ def splices(text: str, flags: Mapping[str, FlagSpec], step: int) -> Iterator[Spl
             case ast.Constant(value=bool() | str()):
                 continue
             case ast.Constant(value=int() | float()):
-                yield from _numbers(text, node)
+                yield from _numbers(text, node, whole=node in limits)
             case ast.Name(id=name) if name in flags and flags[name].kind is FlagKind.NUMBER:
                 yield from _flags(text, node)
             case ast.Call(func=ast.Name(id=name) as function):
@@ -100,6 +101,9 @@ def _comparators(text: str, node: ast.Compare) -> Iterator[Splice]:
         words = any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in (left, right))
         for other in NEIGHBOURS[found[0]]:
             if words and other not in ("==", "!="):
+                continue
+            if other == "!=" and _is_count(left) and isinstance(right, ast.Constant) and right.value == 0:
+                # There is no count below 0: this is the same question.
                 continue
             exact = {found[0], other} in ({">", ">="}, {"<", "<="})
             hint = "a sample exactly at the limit" if exact else "a sample on each side of the limit, and one at it"
@@ -183,10 +187,27 @@ def _span(text: str, node: ast.expr) -> tuple[int, int]:
         begin, end = len(before) - 1, len(text) - len(after) + 1
 
 
-def _numbers(text: str, node: ast.Constant) -> Iterator[Splice]:
+def _is_count(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "count_over"
+
+
+def _limits_of_counts(tree: ast.expr) -> frozenset[ast.expr]:
+    """Return the numbers that a count is compared with: between two whole numbers a limit can move unseen."""
+    pairs = [pair for node in ast.walk(tree) if isinstance(node, ast.Compare) for pair in itertools.pairwise(
+        [node.left, *node.comparators],
+    )]
+    return frozenset(
+        side for left, right in pairs for side, other in ((left, right), (right, left))
+        if isinstance(side, ast.Constant) and isinstance(side.value, int) and _is_count(other)
+    )
+
+
+def _numbers(text: str, node: ast.Constant, *, whole: bool) -> Iterator[Splice]:
     written = allowlist.segment(text, node)
     value = Decimal(written)
     changed = [value * factor for factor in FACTORS] if value else [Decimal("-0.1"), Decimal("0.1")]
+    if whole:
+        changed = [value - 1, value + 1]
     for other in changed:
         after = f"{other.normalize():f}"
         yield Splice(
