@@ -77,7 +77,7 @@ class BarHistory:
             self._wanted.put_nowait(symbol)
 
     async def run(self, rest: Rest, pause: int) -> None:
-        """Fetch what is wanted until cancelled, `pause` (ns) between answers; a symbol the venue does not know is left."""
+        """Fetch what is wanted until cancelled, `pause` (ns) between answers; what the venue does not know is left."""
         while True:
             symbol = await self._wanted.get()
             for name in self._intervals:

@@ -46,27 +46,28 @@ class Prices:
 
     def __init__(self) -> None:
         self._known: dict[Key, Followed] = {}
+        self._courses: dict[Key, Course] = {}
+        """The same courses once more: what every quote looks up."""
         self._span = 0
 
     def on_event(self, event: Event, at: int, flags: Mapping[str, FlagValue]) -> Sequence[Derived]:
         """Take in a quote, bar or feed state taken at `at` (ns); return the samples of a bar that ended."""
         if type(event) is Quote:
-            followed = self._known.get((event.venue, event.symbol))
-            if followed is None:
-                followed = self._follow((event.venue, event.symbol))
+            course = self._courses.get((event.venue, event.symbol))
             bid, ask = event.bid, event.ask
             if not 0.0 < bid <= ask < _INF:
                 return NOTHING
-            price, course = (bid + ask) * 0.5, followed.course
-            if at < course.minute_end:
+            price = (bid + ask) * 0.5
+            if course is not None and at < course.minute_end:
                 if price > course.high:
                     course.high = price
                 elif price < course.low:
                     course.low = price
                 course.close = price
                 return NOTHING
+            followed = self._follow((event.venue, event.symbol))
             made = self._end_minute(followed, at, flags)
-            course.begin_minute(at, price)
+            followed.course.begin_minute(at, price)
             return made
         if type(event) is Bar:
             return self._on_bar(event, at, flags)
@@ -110,6 +111,7 @@ class Prices:
         followed = self._known.get(key)
         if followed is None:
             followed = self._known[key] = Followed(key)
+            self._courses[key] = followed.course
         return followed
 
     def _end_minute(self, followed: Followed, at: int, flags: Mapping[str, FlagValue]) -> Sequence[Derived]:
@@ -164,6 +166,7 @@ class Prices:
             made = Course.load(course)
             followed = self._known[made.key] = Followed(made.key)
             followed.course, followed.days, followed.words = made, Days.load(days), Words.load(words)
+        self._courses = {key: one.course for key, one in self._known.items()}
 
 
 def _keep_days(flags: Mapping[str, FlagValue]) -> int:
