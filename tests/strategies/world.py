@@ -77,6 +77,7 @@ class World:
         self.refuses: Callable[[Proposal], bool] = lambda proposal: False
         self.withholds: Callable[[PlaceOrder], bool] = lambda order: False
         self.loses: Callable[[PlaceOrder], bool] = lambda order: False
+        self.sizes: Callable[[Decimal], Sized] = lambda usual: Sized(notional=usual)
         self.effects: list[Effect] = []
         self.asked: list[Proposal] = []
         self.derived: list[Derived] = []
@@ -110,7 +111,7 @@ class World:
         return self.quotes_in_place.get(symbol, symbol)
 
     def sized(self, venue: str, symbol: str, usual: Decimal) -> Sized:
-        return Sized(notional=usual)
+        return self.sizes(usual)
 
     # What happens.
 
@@ -129,6 +130,10 @@ class World:
         bids, asks = book(shown)
         self.exchange.on_market(DepthSnapshot(VENUE, symbol, bids, asks, self.seq, self.at, self.at), self.at)
         self.take(shown)
+
+    def tell_flags(self) -> None:
+        """Let the strategy know that `flags` are others now."""
+        self.dispatch(self.breakout.on_flags(self.at, self, self.execution))
 
     def impose(self, level: Level) -> None:
         held = InForce(
@@ -226,7 +231,7 @@ class World:
             venue=proposal.venue, symbol=proposal.symbol, side=proposal.side, reason=verdict.reason,
             detail=verdict.detail(), rules=verdict.rules,
         ))
-        self.breakout.on_refused(self.at, proposal, verdict.reason)
+        self.dispatch(self.breakout.on_refused(self.at, proposal, verdict.reason))
         self.execution.on_refused(self.at, proposal, verdict.reason)
 
     def _circumstances(self, proposal: Proposal) -> Circumstances:
