@@ -192,7 +192,10 @@ def _health(status: Status, page: Page) -> list[str]:
     if not health:
         return []
     colour = {"OK": "green", "DEGRADED": "yellow"}.get(health["word"], "red")
-    return [f"  {page.paint(health['word'], colour)}: {health['why']}"]
+    lines = [f"  {page.paint(health['word'], colour)}: {health['why']}"]
+    for one in status.get("troubles") or ():
+        lines.append(f"  {one['part']}, since {instant(one['since'])}, {one['tries']} tries: {one['what']}")
+    return lines
 
 
 def _nearest(status: Status, page: Page) -> list[str]:

@@ -17,11 +17,9 @@ WORDS = ("OK", "DEGRADED", "HALTED")
 def tell_health(state: State, at: int, out: list[Effect]) -> None:
     """Tell of a change of health, once a change. Cheap: asked after every event."""
     measured = state.reducers.health()[0]
-    if state.policy.overall.level is Level.HALTED:
-        now = HALTED
-    else:
-        # What was never measured is no reason to say that all is well.
-        now = DEGRADED if measured is None else measured
+    # What was never measured is no reason to say that all is well.
+    heard = DEGRADED if measured is None else measured
+    now = HALTED if state.policy.overall.level is Level.HALTED else heard
     if now != state.health:
         state.health = now
         out.append(HealthChanged(at=at, state=now, why=why_so(state)))

@@ -23,7 +23,7 @@ from engine.ports.bus import Bus
 from engine.ports.clock import Clock
 from engine.ports.journal import Journal
 from engine.ports.notifier import Notifier
-from engine.ports.venue import Venue, VenueRefused
+from engine.ports.venue import Venue
 from engine.runtime.breathing import Breathing
 from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
@@ -33,6 +33,7 @@ from engine.runtime.live_loop import LiveLoop, LiveParts
 from engine.runtime.nightly import Nightly
 from engine.runtime.operator_side import Asked, broke, ended, stopping
 from engine.runtime.options import Observer
+from engine.runtime.outside_parts import OutsideParts
 from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
 from engine.runtime.recover import Recovered, live_checkpoint
@@ -45,8 +46,6 @@ from engine.runtime.world import Builder, Ears, World, bars_wanted
 STATUS_EVERY = 1_000_000_000
 PATIENCE_S = 5.0
 """How long what is on the wire may take to end when the run ends."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
-"""Between two tries to open a venue, or to begin a part of the outside again that broke."""
 
 
 @dataclass(kw_only=True)
@@ -84,6 +83,7 @@ class LiveDrive:
         self._world = self._built()
         self._open = False
         """Whether the venue was opened: then it is to be closed."""
+        self._parts_outside = OutsideParts(setting.warn, setting.clock.now)
         self._loop: LiveLoop | None = None
         self._nightly: Nightly | None = None
         self._asked: Asked | None = None
@@ -109,10 +109,20 @@ class LiveDrive:
         loop = self._loop = LiveLoop(self._parts(breathing))
         self._reloader = self._reloading(where)
         server = ControlServer(where, self._request)
-        if not self._guards_something():
-            # Nothing depends on this engine yet, so what is wrong with the venue is said at once.
-            await self._open_venue()
-        await server.start()
+        try:
+            if not self._guards_something():
+                # Nothing depends on this engine yet, so what is wrong with the venue is said at once.
+                await self._open_venue()
+            await server.start()
+            await self._drive(loop, breathing, server)
+        finally:
+            # However it ended: whoever was connected is let go.
+            await self._close_venue()
+        last: dict[str, Any] = self._status(running=False)
+        return last
+
+    async def _drive(self, loop: LiveLoop, breathing: Breathing, server: ControlServer) -> None:
+        assert self._reloader is not None
         parts = [self._reloader.run(), *self._outside()]
         tasks = [asyncio.create_task(part) for part in parts]
         tasks[0].add_done_callback(lambda task: breathing.stop("the reload broke") if broke(task) else None)
@@ -127,8 +137,11 @@ class LiveDrive:
             await server.close()
             await asyncio.gather(*tasks[1:], return_exceptions=True)
             await ended(tasks[0])
-        last: dict[str, Any] = self._status(running=False)
-        return last
+
+    async def _close_venue(self) -> None:
+        if self._open:
+            self._open = False
+            await self._world.venue.close(PATIENCE_S)
 
     def _begin(self, loop: LiveLoop) -> None:
         now = self._set.clock.now()
@@ -157,34 +170,18 @@ class LiveDrive:
         self._world.watch(tuple(instruments) if not self._set.live.symbols or self._set.live.own_endpoint else held)
 
     def _outside(self) -> list[Coroutine[Any, Any, None]]:
-        parts = [self._again("venue", self._venue)]
-        parts += [self._again(feed.name, feed.run) for feed in self._world.feeds]
+        parts = [self._parts_outside.keep("venue", self._venue)]
+        parts += [self._parts_outside.keep(feed.name, feed.run) for feed in self._world.feeds]
         return parts
 
     async def _venue(self) -> None:
         if not self._open:
             await self._open_venue()
+            self._parts_outside.fine("venue")
         if self._set.run.paper is None:
             await self._world.venue.run()
         else:
             await asyncio.Event().wait()
-
-    async def _again(self, name: str, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `part` for ever: one that breaks is told and begun again, because the others still guard."""
-        wait = FIRST_WAIT_S
-        while not self._ending():
-            try:
-                await part()
-            except VenueRefused as refused:
-                self._set.warn(f"{name}: {refused.what}; fix: {refused.fix}")
-            except Exception as broken:
-                # A fault of ours in one part must not take the guards of the others away; it is told, loudly.
-                self._set.warn(f"{name} broke and is begun again: {type(broken).__name__} {broken}")
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_S)
-
-    def _ending(self) -> bool:
-        return self._loop is None
 
     def _heard_market(self, event: MarketEvent) -> None:
         taken = self._queue.put_market(event)
@@ -254,7 +251,7 @@ class LiveDrive:
         decides = setting.run.known[setting.run.state.ruling.digest].config.provenance
         return {
             **status(setting.run.state), "running": running, "commit": decides.commit, "dirty": decides.dirty,
-            **setting.provenance,
+            "troubles": self._parts_outside.troubles() if running else [], **setting.provenance,
         }
 
     def _keep(self) -> None:
@@ -263,12 +260,13 @@ class LiveDrive:
 
     async def _end(self, loop: LiveLoop) -> None:
         """Take entries back, hear what is still to be heard, keep the state. The stops stay at the venue."""
+        self._parts_outside.over = True
         self._gate.close("the engine is stopping")
         loop.take_urgent(
             self._set.clock.now(), HaltCommand(actor="engine", reason="the engine is stopping", source=STOPPING)
         )
         if self._open:
-            closing = asyncio.create_task(self._world.venue.close(PATIENCE_S))
+            closing = asyncio.create_task(self._close_venue())
             while not closing.done():
                 loop.drain()
                 await asyncio.wait([closing], timeout=0.02)
