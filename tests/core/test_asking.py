@@ -105,7 +105,8 @@ def test_nobody_speaks_in_the_name_of_another() -> None:
     liar = Liar(lambda at: [buying(SYMBOL, at)])
     run = driven(liar).until(200)
 
-    assert [one.what for one in run.effects if isinstance(one, InternalFault)][0].startswith("strategy liar failed")
+    fault = next(one for one in run.effects if isinstance(one, InternalFault))
+    assert fault.what.startswith("strategy liar failed (ValueError: a wish in the name of 'odd'")
     assert not [one for one in run.effects if isinstance(one, PlaceOrder | OrderRefused)]
 
 
@@ -133,7 +134,7 @@ def test_it_stays_broken_over_a_cut_and_is_asked_again_by_the_next_start() -> No
     assert again.quotes == FIRST and again.asked == 0, "what it knew is there, and it is not asked"
 
     step(second.state, Input(second.seq + 1, second.at, START))
-    quote = second.state.look.quote("paper", SYMBOL)
-    assert quote is not None
+    look = second.state.look
+    quote = next(quote for place in look.instruments if (quote := look.quote(*place)) is not None)
     told = step(second.state, Input(second.seq + 2, second.at, quote)).effects
     assert again.asked == 1 and [one for one in told if isinstance(one, InternalFault)]

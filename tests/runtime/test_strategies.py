@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -59,9 +58,11 @@ def test_no_file_and_no_strategies_are_two_things() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_nearest_and_nothing_is_half_made() -> None:
-    made, findings = make_strategies((Chosen(name="scalp"), Chosen(name="event_brakeout", file=FILE, line=7, column=11)))
+    wanted = (Chosen(name="scalp"), Chosen(name="event_brakeout", file=FILE, line=7, column=11))
+    _, findings = make_strategies(wanted)
 
-    assert [str(one) for one in findings] == [f"{FILE}:7:11: strategy-unknown: there is no strategy event_brakeout here"]
+    told = "strategy-unknown: there is no strategy event_brakeout here"
+    assert [str(one) for one in findings] == [f"{FILE}:7:11: {told}"]
     assert findings[0].fix == "did you mean event_breakout?"
     kept = kept_strategies((Chosen(name="scalp"), Chosen(name="gone")))
     assert [str(one) for one in kept] == ["scalp (shipped)", "gone (absent)"]

@@ -159,7 +159,8 @@ def test_switched_off_an_entry_on_its_way_is_taken_back_and_a_late_fill_gets_its
     assert len(world.places("ENTRY")) == 1 and world.held() == 0
     world.flags = {**world.flags, "EVENT_BREAKOUT_ENABLED": False}
     world.tell_flags()
-    assert [one.client_id for one in world.effects if isinstance(one, CancelOrder)] == [world.places("ENTRY")[0].client_id]
+    entry = world.places("ENTRY")[0]
+    assert [one.client_id for one in world.effects if isinstance(one, CancelOrder)] == [entry.client_id]
     world.pass_time(SECOND)
 
     assert world.held() > 0 and len(world.stops()) == 1 and world.places("EXIT") == []
