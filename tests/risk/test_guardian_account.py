@@ -1,4 +1,4 @@
-"""What a real account is worth and lost: from what the venue says, whatever is in it before, and what moves it since."""
+"""What a real account is worth and lost: what the venue says, whatever is in it before, and what moves it since."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ class Real:
             ask=self.asks, venue=VENUE, entries=entries, since=0, venue_at=self.view.at,
         ))
 
-    def moved(self, kind: IncomeKind, amount: str, *, ago: int = -SECOND, name: str = "", asset: str = "USDT") -> Income:
+    def moved(
+        self, kind: IncomeKind, amount: str, *, ago: int = -SECOND, name: str = "", asset: str = "USDT"
+    ) -> Income:
         return Income(
             venue=VENUE, kind=kind, transfer_id=name or f"{kind.value}{amount}", asset=asset, amount=Decimal(amount),
             venue_at=self.view.at - ago,
