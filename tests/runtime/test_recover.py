@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.model.events import HaltCommand, Input, OrderWithheld, RunMode
 from engine.model.orders import Intent, OrderKind, OrderState, Side
 from engine.ports.feed import TapeEvent
 from engine.ports.journal import JournalError
+from engine.runtime.config import STRATEGIES, Config, config_from_source
 from engine.runtime.gate import PolicyGate
 from engine.runtime.live import check_same_money
 from engine.runtime.options import RunError
@@ -162,6 +164,47 @@ def test_an_edited_settings_file_holds_for_a_run_that_goes_on(tmp_path: Path) ->
     run = begin_or_recover(again, changed, HEADER.producers, HEADER.first_at)
     assert run.state.halts, "what a person asked for is still asked for"
     assert any("edited" in note for note in run.notes)
+    again.close()
+
+
+def with_strategies(text: str) -> Config:
+    """Return the shipped configuration with another conf/strategies.yaml."""
+    data = json.loads(config().blobs.source)
+    source = canonical({**data, "files": {**data["files"], STRATEGIES: f"version: 1\nstrategies: {text}\n"}})
+    return config_from_source(config().root, source)
+
+
+def test_another_set_of_strategies_holds_from_a_start_on_and_is_told(tmp_path: Path) -> None:
+    """What stays remembers what it knew; what it began with stands in its `Start`."""
+    journal, player = begun(tmp_path)
+    for at, event in EVENTS[:300]:
+        player.market(at, event)
+    journal.write_checkpoint(live_checkpoint(player.run, player.seq, player.at))
+    journal.close()
+    kept = dump_state(player.run.state)["strategies"]["event_breakout"]
+
+    again = SqliteJournal.open(tmp_path / "journal.sqlite")
+    run = begin_or_recover(again, with_strategies("[{name: event_breakout}]"), HEADER.producers, HEADER.first_at)
+    assert [one.name for one in run.state.strategies] == ["event_breakout"]
+    assert dump_state(run.state)["strategies"] == {"event_breakout": kept}
+    assert any("what runs now is event_breakout" in note for note in run.notes)
+    assert start_of(again, run, RunMode.DRY_RUN, epoch="bb22", venues=()).strategies == ("event_breakout (shipped)",)
+    again.close()
+
+
+def test_a_strategy_that_has_orders_is_not_left_out(tmp_path: Path) -> None:
+    """Its stops would stay at the venue, and nobody would follow them."""
+    journal, player = begun(tmp_path)
+    for at, event in EVENTS:
+        player.market(at, event)
+        if player.run.state.look.positions() and player.run.state.execution.all_live():
+            break
+    journal.write_checkpoint(live_checkpoint(player.run, player.seq, player.at))
+    journal.close()
+
+    again = SqliteJournal.open(tmp_path / "journal.sqlite")
+    with pytest.raises(JournalError, match="no longer names event_breakout, which has orders on"):
+        begin_or_recover(again, with_strategies("[{name: scalp}]"), HEADER.producers, HEADER.first_at)
     again.close()
 
 

@@ -17,7 +17,7 @@ from engine.ruleset.ruling import pair_digest
 from engine.runtime.acks import Acks, entry, read_acks
 from engine.runtime.blast import Running, imagine
 from engine.runtime.candidate import Asked, Candidate, Refused, prepare
-from engine.runtime.config import FLAGS, SETTINGS, SIGNALS, Config, config_from_source, load_config
+from engine.runtime.config import FLAGS, SETTINGS, SIGNALS, STRATEGIES, Config, config_from_source, load_config
 from engine.runtime.provenance import Provenance
 from engine.runtime.settings import ReloadSettings
 from engine.runtime.tested import Passed
@@ -252,6 +252,18 @@ def test_settings_hold_for_a_whole_run(root: Path) -> None:
     assert "settings-restart" in {one.code for one in found.warnings}
     (root / SETTINGS).write_text("version: 1\nengine: {acount: x}\n")
     assert "no key `acount`" in refused(root, base).reason
+
+
+def test_strategies_hold_for_a_whole_run(root: Path) -> None:
+    base = load_config(root, {})
+    (root / STRATEGIES).write_text("version: 1\nstrategies: [{name: scalp}]\n")
+    found = candidate(root, base)
+    assert found.config.strategies == base.strategies and found.same
+    assert "strategies-restart" in {one.code for one in found.warnings}
+    (root / STRATEGIES).write_text("version: 1\nstrategies: [{nmae: scalp}]\n")
+    assert "the key `name` is missing" in refused(root, base).reason
+    (root / STRATEGIES).unlink()
+    assert f"{STRATEGIES} is gone" in refused(root, base).reason
 
 
 def test_a_flag_and_a_denial_go_through_the_same_door(root: Path) -> None:
