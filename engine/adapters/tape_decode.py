@@ -135,9 +135,12 @@ def _read_funding(fields: Fields, names: Names) -> FundingRate:
 
 def _read_announcement(fields: Fields, names: Names) -> Announcement:
     _, received, venue_at, source, identity, kind, title, *symbols = fields
+    market, trading_at = b"", b"0"
+    if len(symbols) >= 3 and not symbols[-3]:
+        *symbols, _, market, trading_at = symbols
     return Announcement(
         unescape(source), unescape(identity), unescape(kind), unescape(title), tuple(map(unescape, symbols)),
-        int(venue_at), int(received),
+        int(venue_at), int(received), unescape(market), int(trading_at),
     )
 
 

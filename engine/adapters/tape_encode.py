@@ -86,7 +86,9 @@ def _funding_text(e: FundingRate, at: int, name: Callable[[str, str], int]) -> s
 
 
 def _announcement_text(e: Announcement, at: int, name: Callable[[str, str], int]) -> str:
-    words = "\t".join(map(escape, (e.source, e.announcement_id, e.kind, e.title, *e.symbols)))
+    # No symbol is empty: what comes behind an empty one is what older tapes do not have.
+    more = ("", e.market, str(e.trading_at)) if e.market or e.trading_at else ()
+    words = "\t".join(map(escape, (e.source, e.announcement_id, e.kind, e.title, *e.symbols, *more)))
     return f"A\t{e.received_at}\t{e.venue_at}\t{words}"
 
 

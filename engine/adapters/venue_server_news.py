@@ -18,7 +18,8 @@ from engine.model.time import MS
 
 PATH = "/bapi/composite/v1/public/cms/article/list/query"
 CATALOGUES = {
-    "listing": (48, "New Cryptocurrency Listing"), "delisting": (161, "Delisting"),
+    "listing": (48, "New Cryptocurrency Listing"), "futures_launch": (48, "New Cryptocurrency Listing"),
+    "trading_start": (48, "New Cryptocurrency Listing"), "delisting": (161, "Delisting"),
     "other": (49, "Latest Binance News"),
 }
 """By kind of announcement: id and name of the catalogue it appears in."""
@@ -35,7 +36,8 @@ SPOT_SIZE = 50_000.0
 
 def title_of(news: Announcement) -> str:
     """Return the title under which Binance would have announced this; the tape's own where it has no words for it."""
-    if news.kind != "listing" or not news.symbols:
+    # Tapes that do not say the market say listing of what can be traded here, which is futures.
+    if news.kind not in ("listing", "futures_launch") or news.market == "spot" or not news.symbols:
         return news.title
     *first, last = news.symbols
     names = f"{', '.join(first)} and {last}" if first else last
@@ -71,7 +73,7 @@ class Announcements:
             return _refused("illegal parameter")
         found = [
             self._catalogue(one, name, (number - 1) * size, size)
-            for one, name in sorted(CATALOGUES.values()) if wanted in (None, one)
+            for one, name in sorted(set(CATALOGUES.values())) if wanted in (None, one)
         ]
         return 200, {
             "code": "000000", "message": None, "messageDetail": None, "data": {"catalogs": found}, "success": True,

@@ -120,7 +120,11 @@ class FundingRate:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A venue's public announcement, already read: `kind` is listing, delisting or other."""
+    """A venue's public announcement, already read.
+
+    `kind` is listing (of a coin on spot; older tapes say it of futures too), futures_launch, trading_start,
+    delisting or other.
+    """
 
     source: str
     announcement_id: str
@@ -130,6 +134,10 @@ class Announcement:
     """The trading symbols it is about, such as `XYZUSDT`."""
     venue_at: int
     received_at: int
+    market: str = ""
+    """spot or futures; empty where it does not say, and on older tapes."""
+    trading_at: int = 0
+    """When trading starts by its text (ns since the epoch), 0 where that is not known for sure."""
 
 
 @dataclass(frozen=True, slots=True)

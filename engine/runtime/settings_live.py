@@ -40,6 +40,8 @@ class LiveSettings:
     """Stablecoins on the venue's spot market whose prices tell what the quote currency is worth."""
     announcements: bool = True
     """Whether the venue's list of announcements is polled."""
+    announcement_stream: bool = False
+    """Whether the venue's push of announcements is listened to beside it; needs the key of a production account."""
 
     @property
     def own_endpoint(self) -> bool:

@@ -21,7 +21,9 @@ from engine.runtime.settings_live import LiveSettings
 from engine.runtime.world import Ears, World
 
 if TYPE_CHECKING:
+    from engine.adapters.feed_announcement_stream import StreamSettings
     from engine.adapters.feed_binance import BinanceFeedSettings
+    from engine.adapters.venue_ccxt_keys import Keys
 
 _DEMO, _DEMO_REST = "wss://fstream.binancefuture.com", "https://demo-fapi.binance.com"
 
@@ -70,10 +72,14 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     feeds: list[LiveFeed] = [market]
     if live.peg_pairs:
         feeds.append(PegFeed(
-            PegFeedSettings.at(stream, pairs=live.peg_pairs) if own else PegFeedSettings(pairs=live.peg_pairs), outside
+            PegFeedSettings.at(stream, pairs=live.peg_pairs, period=SECOND) if own
+            else PegFeedSettings(pairs=live.peg_pairs), outside,
         ))
     if live.announcements:
-        settings = AnnouncementSettings(base=live.endpoint, poll=SECOND) if own else AnnouncementSettings()
+        settings = (
+            AnnouncementSettings(base=live.endpoint, poll=SECOND) if own
+            else AnnouncementSettings(stream=_pushed(live, ears))
+        )
         feeds.append(AnnouncementFeed(settings, outside))
     return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch, resync=market.resync)
 
@@ -90,9 +96,26 @@ def _market(live: LiveSettings, ears: Ears, stream: str, settings: type[BinanceF
     return settings(symbols=live.symbols, bars=ears.bars)
 
 
+def _pushed(live: LiveSettings, ears: Ears) -> StreamSettings | None:
+    """Return how the venue's push is listened to: only where it is asked for and the key is one of production."""
+    from engine.adapters.feed_announcement_stream import StreamSettings
+
+    if not live.announcement_stream or live.endpoint != "production" or not ears.trades:
+        return None
+    key, secret = _keys(live, ears).reveal()
+    return StreamSettings(key=key, secret=secret)
+
+
+def _keys(live: LiveSettings, ears: Ears) -> Keys:
+    from engine.adapters.venue_ccxt_keys import keys_from_environment, keys_from_file
+
+    if live.key_file:
+        return keys_from_file(Path(live.key_file))
+    return keys_from_environment(ears.environment, live.key_env, live.secret_env)
+
+
 def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:
     from engine.adapters.venue_ccxt import CcxtVenue
-    from engine.adapters.venue_ccxt_keys import keys_from_environment, keys_from_file
     from engine.adapters.venue_ccxt_public import PublicVenue
     from engine.adapters.venue_ccxt_terms import CcxtTerms
 
@@ -104,8 +127,5 @@ def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:
     )
     if not ears.trades:
         return PublicVenue(terms, ears.clock, ears.tell)
-    keys = (
-        keys_from_file(Path(live.key_file)) if live.key_file
-        else keys_from_environment(ears.environment, live.key_env, live.secret_env)
-    )
+    keys = _keys(live, ears)
     return CcxtVenue(terms, keys, ears.clock, ears.tell, ears.gate)

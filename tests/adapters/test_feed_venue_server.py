@@ -78,7 +78,7 @@ def test_a_listing_is_heard_whole_market_peg_and_announcement() -> None:
 
     server = asyncio.run(scene())
 
-    heard = [event for event in ear.of(Announcement) if event.kind == "listing"]
+    heard = [event for event in ear.of(Announcement) if event.kind == "futures_launch"]
     assert [event.symbols for event in heard] == [("NOVAUSDT",)]
     assert all(event.venue == "binanceusdm" for event in ear.events if isinstance(event, Quote | Trade | DepthDelta))
     assert all(0.98 < event.price < 1.02 for event in ear.of(OraclePrice))
