@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.model.run_mode import DRY_RUN_FLAG
 from engine.ruleset.suggest import fix_for
 from engine.runtime.config import Config, load_config
 from engine.runtime.configured import ConfigError
@@ -90,6 +91,10 @@ class Total:
             self.failed.append(one.seed)
 
 
+MONEY = {DRY_RUN_FLAG: "false"}
+"""A simulated session is one with money, whatever the environment says of a real one."""
+
+
 def check(asked: Asked) -> Config:
     """Return the configuration that `asked` is simulated with; RunError or ConfigError says what is wrong with it."""
     if asked.fault and asked.fault not in BREAKS:
@@ -99,7 +104,7 @@ def check(asked: Asked) -> Config:
         raise RunError(f"there is no simulated venue {asked.venue!r}", f"write one of {', '.join(VENUES)}")
     if asked.minutes < LEAST_MINUTES:
         raise RunError(f"{asked.minutes} minutes are too few", f"simulate {LEAST_MINUTES} minutes or more")
-    config = load_config(asked.root, asked.environment)
+    config = load_config(asked.root, {**asked.environment, **MONEY})
     if not config.usable:
         raise ConfigError(config.findings)
     return config

@@ -167,7 +167,7 @@ class World:
 
     def _begin(self, loop: Loop, run: Recovered) -> None:
         start = start_of(
-            self._around.journal, run, RunMode.LIMITED_LIVE, epoch=f"s{self._plan.seed}x{self._lives}",
+            self._around.journal, run, RunMode.FULL_LIVE, epoch=f"s{self._plan.seed}x{self._lives}",
             venues=(self._around.venue_name,),
         )
         loop.take_urgent(self._at, start)

@@ -12,6 +12,7 @@ from engine.model.market import Announcement, FeedState
 from engine.model.time import MINUTE, SECOND, parse_instant
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, TapeEvent, TapeHeader
 from engine.runtime.config import Config, load_config
+from engine.runtime.simulate import MONEY
 from engine.runtime.simulate_broken import SOUND, Break
 from engine.runtime.simulate_plan import CountedFaults, Crash, Plan
 from engine.runtime.simulate_world import World
@@ -44,8 +45,8 @@ def _coin(ending: Path) -> Coin:
 
 @cache
 def config() -> Config:
-    """Return the configuration that is shipped, without anything from the environment."""
-    found = load_config(ROOT, {})
+    """Return the configuration that is shipped, for a session with money."""
+    found = load_config(ROOT, MONEY)
     assert found.usable, found.findings
     return found
 
