@@ -59,7 +59,7 @@ class Overrides:
 
     def waiver_of(self, rule: str, instance: str = "") -> Waiver | None:
         """Return the waiver that covers `instance` of `rule`, or None; the one that lifts least, where two do."""
-        if is_protected(rule):
+        if not self.waivers or is_protected(rule):
             return None
         found = [one for one in self.waivers.values() if one.covers(rule, instance)]
         return min(found, key=lambda one: (not one.kill, one.name), default=None)

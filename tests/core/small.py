@@ -13,12 +13,13 @@ from engine.core.state import State
 from engine.core.step import step, wake
 from engine.model.codec import canonical, encode
 from engine.model.effects import CommandAnswered, Effect, Notify, OrderRefused, PlaceOrder
-from engine.model.events import Command, Event, Input, InstrumentDefined, OrderFilled
+from engine.model.events import Command, Event, Input, InstrumentDefined, OrderAccepted, OrderFilled
 from engine.model.fills import Fill, Liquidity
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Quote
 from engine.model.orders import Intent, OrderKind, Proposal, Side
 from engine.model.restraints import NONE
+from engine.model.terms import ExecutionTerms, Route, Style
 from engine.model.time import SECOND
 from engine.ruleset.ruling import Ruling
 from engine.runtime.config import DENYLIST, config_from_source
@@ -128,7 +129,8 @@ class Small:
     @staticmethod
     def _made(rules: str) -> State:
         spoken = ("feed.market", "feed.oracle", "feed.announcements", "venue")
-        return build_state(ruling(rules), spoken, account="main", floor=NONE, at=T0)
+        terms = ExecutionTerms(routes=(Route(intent=Intent.ENTRY, style=Style.MAKER),))
+        return build_state(ruling(rules), spoken, account="main", floor=NONE, at=T0, terms=terms)
 
     def tell(self, event: Event, at: int | None = None) -> list[Effect]:
         """Take `event` and return its effects."""
@@ -191,9 +193,18 @@ class Small:
         assert placed.quantity is not None
         return str((placed.quantity * 100).quantize(Decimal(1)))
 
-    def restraint(self, symbol: str = A, intent: str = "ENTRY") -> object:
-        """Return the join for such an order."""
-        return self.state.policy.restraint(("main", VENUE, symbol, intent))
+    def rest(self, symbol: str) -> str:
+        """Let an entry rest at the touch, as makers do who are granted it, and return its client id."""
+        out: list[Effect] = []
+        wish = Proposal(
+            proposer="test", purpose=f"{symbol}/{self.seq}/rests", intent=Intent.ENTRY, venue=VENUE, symbol=symbol,
+            side=Side.BUY, kind=OrderKind.MARKET, quantity=Decimal(1), reference_price=Decimal(100),
+        )
+        dispatch(self.state, self.state.at, (wish,), out)
+        placed = next(one for one in out if isinstance(one, PlaceOrder))
+        assert placed.post_only
+        self.tell(OrderAccepted(client_id=placed.client_id, venue_order_id="v", venue_at=T0 + self.at))
+        return placed.client_id
 
     def resumed(self) -> Small:
         """Return another core that was loaded from what this one keeps, in bytes."""

@@ -155,7 +155,7 @@ def test_the_same_restriction_again_holds_longer_and_never_shorter() -> None:
     assert (one["until"], one["since"], one["end"]) == (0, T0 + 2 * SECOND, "engine unrestrict 1")
 
 
-def test_makers_are_off_where_it_says_and_what_rests_is_taken_back_in_the_same_step() -> None:
+def test_makers_are_off_where_it_says_and_takers_are_not() -> None:
     core = calm()
     assert core.order(A, maker=True) == "500"
     core.said(restrict(Restraint(), maker_off=True, symbol=A))
@@ -163,6 +163,13 @@ def test_makers_are_off_where_it_says_and_what_rests_is_taken_back_in_the_same_s
     assert core.order(A) == "500"
     core.said(UnrestrictCommand(actor=ANN, which=A))
     assert core.order(A, maker=True) == "500"
+
+
+def test_a_maker_that_rests_is_taken_back_with_the_very_command_and_its_neighbour_is_not() -> None:
+    core = calm()
+    mine, other = core.rest(A), core.rest(B)
+    made = core.tell(restrict(Restraint(), maker_off=True, symbol=A))
+    assert [one.client_id for one in made if isinstance(one, CancelOrder)] == [mine] and mine != other
 
 
 def test_a_level_takes_back_the_working_entries_of_its_scope_only() -> None:
@@ -235,21 +242,21 @@ OFFLINE: list[tuple[str, Command]] = [
 @pytest.mark.parametrize("command", [one[1] for one in OFFLINE], ids=[one[0] for one in OFFLINE])
 @pytest.mark.parametrize("goes_on", ["start", "market"])
 def test_the_hour_of_an_engine_that_was_down_begins_when_it_goes_on(command: Command, goes_on: str) -> None:
-    """Said on Friday to a stopped engine, it is in force on Monday."""
+    """Said in the evening to a stopped engine, it is in force in the morning."""
     core = calm()
     answer = core.said(command)
     assert "1h after the run goes on" in answer.text
     core.said(HaltCommand(actor=ANN, reason="", source="offline"))
     core.said(ResumeCommand(actor=ANN))
-    monday = 60 * HOUR
+    morning = 3 * HOUR
     core = core.resumed()
     if goes_on == "start":
-        core.tell(START, monday)
-    core.spread(CALM, at=monday)
-    core.wake(monday + HOUR - 5 * SECOND)
+        core.tell(START, morning)
+    core.spread(CALM, at=morning)
+    core.wake(morning + HOUR - 5 * SECOND)
     core.calm_again()
     assert core.order(A) in ("level", "denied")
-    core.spread(CALM, at=monday + HOUR)
+    core.spread(CALM, at=morning + HOUR)
     assert core.order(A) == "500"
 
 
