@@ -10,7 +10,7 @@ The way of one event, and the room it passes; a room imports only rooms below it
     ports       promises: what the core may ask of the world
     core        the reducer: step(state, event) -> effects; no clock, no I/O, no randomness
     execution   how an approved order is done, what became of it, whether the venue agrees  \\
-    strategies  what we want: the listing breakout                                            > one floor, strangers
+    strategies  what we want: listing breakout, scalp                                         > one floor, strangers
     risk        what must protect us: equity, daily loss, the stop of every position         /
     policy      what is allowed now: the join of all restraints, the review of each order
     ruleset     what the rules say: read, checked, compiled, evaluated, latched
