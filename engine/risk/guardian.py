@@ -16,7 +16,7 @@ from engine.model.codec import Data, decimal_text
 from engine.model.events import Event, Input, OrderFilled
 from engine.model.fills import Fill, Position
 from engine.model.instruments import MarketKind
-from engine.model.market import Quote
+from engine.model.market import FundingRate, Quote
 from engine.model.samples import Derived
 from engine.model.time import HOUR, MINUTE, SECOND, format_duration
 from engine.model.view import View
@@ -56,6 +56,8 @@ class Guardian:
         """The prices of the open positions that are in the baseline."""
         self._closed: dict[Key, float] = {}
         """Realised profit less fees of each symbol that was ever traded."""
+        self._funding = 0.0
+        """Received on paper, negative where it was paid."""
         self._open: dict[Key, Decimal] = {}
         """The open positions, in signed base."""
         self._symbols: frozenset[str] = frozenset()
@@ -71,6 +73,8 @@ class Guardian:
         """Whether `event` can change the equity; cheap, because it is asked at every event."""
         if type(event) is Quote:
             return event.symbol in self._symbols or self._start is None
+        if type(event) is FundingRate:
+            return event.paid and event.symbol in self._symbols or self._start is None
         return self._start is None or type(event) in _TOLD
 
     def on_event(self, item: Input, view: View) -> list[Derived]:
@@ -82,6 +86,8 @@ class Guardian:
             self._on_account(event, item.at, view)
         elif type(event) is IncomeReported:
             self._on_income(event)
+        elif type(event) is FundingRate and event.paid:
+            self._on_funding(event, view)
         elif self._start is not None and item.at - self._sampled_at < BUSIEST:
             return []
         return [*made, *self._sample(item.at, view)]
@@ -168,6 +174,16 @@ class Guardian:
             if self._baseline is not None:
                 self._baseline += moves
 
+    def _on_funding(self, event: FundingRate, view: View) -> None:
+        """Count on paper what a position paid or received; a real account says itself what it was."""
+        key = (event.venue, event.symbol)
+        mid = _mid(view, *key)
+        position = view.position(*key)
+        # Written so that NaN fails too.
+        sound = abs(event.rate) < 1
+        if sound and event.venue not in self._cash and mid is not None and position.opened_at <= event.venue_at:
+            self._funding -= float(position.quantity) * mid * event.rate
+
     def _follow(self, view: View) -> None:
         """Know what is open: also what was taken over from the venue without a fill."""
         self._open = {(one.venue, one.symbol): one.quantity for one in view.positions()}
@@ -231,7 +247,7 @@ class Guardian:
                 return None
             total += cash.amount
         if not self._cash:
-            total += sum(self._closed.values())
+            total += sum(self._closed.values()) + self._funding
         for key in self._open:
             value = self._worth(view, key)
             if value is None:
@@ -264,7 +280,7 @@ class Guardian:
             "baseline_at": self._baseline_at, "baseline_why": self._baseline_why, "day_at": self._day_at,
             "marks": [[*key, mark] for key, mark in self._marks.items()],
             "cash": [cash.dump() for cash in self._cash.values()],
-            "closed": [[*key, value] for key, value in self._closed.items()],
+            "closed": [[*key, value] for key, value in self._closed.items()], "funding": self._funding,
             "open": [[*key, decimal_text(quantity)] for key, quantity in self._open.items()],
         }
 
@@ -276,6 +292,7 @@ class Guardian:
         self._marks = {(venue, symbol): float(mark) for venue, symbol, mark in data["marks"]}
         self._cash = {cash.venue: cash for cash in map(Cash.load, data["cash"])}
         self._closed = {(venue, symbol): float(value) for venue, symbol, value in data["closed"]}
+        self._funding = float(data["funding"])
         self._open = {(venue, symbol): Decimal(text) for venue, symbol, text in data["open"]}
         self._symbols = frozenset(name for _, name in self._open)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pytest
@@ -15,11 +15,11 @@ from engine.model.events import Event, Input, OrderFilled
 from engine.model.fills import Fill, Liquidity, Position
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument
-from engine.model.market import Heartbeat, Levels, Quote
+from engine.model.market import FundingRate, Heartbeat, Levels, Quote
 from engine.model.orders import Intent, Side
 from engine.model.restraints import Level
 from engine.model.samples import Derived
-from engine.model.time import MS, SECOND
+from engine.model.time import HOUR, MS, SECOND
 from engine.risk.guardian import QUIETEST, Guardian
 
 T0 = 1_000 * SECOND
@@ -179,6 +179,29 @@ def test_money_put_in_is_not_won() -> None:
     samples = named(guardian.on_timer(account.at, account))
     assert samples["equity_usd"] == pytest.approx(14_900.0)
     assert samples["daily_pnl_usd"] == pytest.approx(-100.0)
+
+
+@pytest.mark.parametrize(("held", "rate", "lost"), [("10", 0.003, 3.0), ("-10", 0.003, -3.0), ("10", -0.02, -20.0)])
+def test_funding_that_was_paid_is_lost_and_what_is_only_predicted_is_not(held: str, rate: float, lost: float) -> None:
+    """Longs pay a positive rate on what they hold at the mid, shorts receive it; once a payment."""
+    guardian, account = begun()
+    account.shows(100.0)
+    take(guardian, account, account.fills(held, "100"))
+    account.at += 8 * HOUR
+    told = FundingRate("paper", "A", rate, 8 * HOUR, account.at, account.at)
+    assert not guardian.interested(told) and guardian.interested(replace(told, paid=True))
+    assert not guardian.interested(replace(told, symbol="B", paid=True))
+    assert take(guardian, account, replace(told, paid=True))["daily_loss_usd"] == pytest.approx(lost)
+    account.at += SECOND
+    assert take(guardian, account, account.shows(100.0))["daily_loss_usd"] == pytest.approx(lost)
+
+
+def test_funding_of_before_the_position_is_not_paid_by_it() -> None:
+    guardian, account = begun()
+    account.shows(100.0)
+    take(guardian, account, account.fills("10", "100"))
+    late = FundingRate("paper", "A", 0.01, 8 * HOUR, account.at - 1, account.at, paid=True)
+    assert take(guardian, account, late)["daily_loss_usd"] == 0.0
 
 
 _STEPS = st.lists(

@@ -174,7 +174,8 @@ MARKETS, ACCOUNTS = (0.0, 29.9, 30.0, 899.0, 900.0), (0.0, 419.0, 420.0, 1_199.0
 def test_health_is_the_worse_of_the_market_and_the_account(market: float, real: float) -> None:
     """Every pair of silences on, before and behind each limit."""
     heard, now = Heard("real"), 2_000.0
-    for at, event in sorted(((now - market, quote()), (now - real, account())), key=lambda pair: pair[0]):
+    told: list[tuple[float, Event]] = [(now - market, quote()), (now - real, account())]
+    for at, event in sorted(told, key=lambda pair: pair[0]):
         heard.hear(at, event)
     of_market = 2.0 if market >= 900 else 1.0 if market >= 30 else 0.0
     of_account = 2.0 if real >= 1_200 else 1.0 if real >= 420 else 0.0
@@ -219,8 +220,8 @@ def test_while_no_process_listened_nobody_was_silent(down: int) -> None:
     heard.again()
     back = 60 + down
     heard.reducers.begin(T0 + back * SECOND, ("real",))
-    for second in (60.5, back - 0.5, back, back + 29):
-        assert heard.read(second, "health_measured") in (0.0, Status.STALE), second
+    for moment in (60.5, back - 0.5, float(back), back + 29.0):
+        assert heard.read(moment, "health_measured") in (0.0, Status.STALE), moment
     assert heard.read(back + 29, "venue_silent_s", VENUE) in (25.0, pytest.approx(29.0, abs=5.0))
     assert heard.read(back + 29, "venue_silent_s", "real") == 0.0, "whether that stream is gone is told anew"
     assert heard.read(back + 31, "health_market") == 1.0, "who is silent behind it is"
