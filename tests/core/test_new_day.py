@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.checkpoint import dump_state, load_state
@@ -173,9 +173,11 @@ def test_every_day_begins_once_however_the_time_passes(
     st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"]), st.integers(0, 23),
     st.integers(1, 20 * 60), st.booleans(),
 ), min_size=2, max_size=7))
+@example([("UTC", 12, 8 * 60, True), ("UTC", 0, 60, False)])
 def test_nobody_gets_two_days_of_one_date_by_changing_the_flags(moves: list[tuple[str, int, int, bool]]) -> None:
     """Whatever zone and hour are set, and however often it restarts: no date begins twice, none before the last."""
     days = Days(instant("2026-05-05T05:00:00"), "UTC", 0)
+    begun = days.core.state.boundary_day
     for name, hour, minutes, restarts in moves:
         days.flag("DAILY_RESET_TZ", name)
         days.flag("DAILY_RESET_HOUR", hour)
@@ -183,7 +185,7 @@ def test_nobody_gets_two_days_of_one_date_by_changing_the_flags(moves: list[tupl
             days.restart()
         days.to(days.at + minutes * MINUTE)
     told = [date.fromisoformat(one.day) for one in days.crossed]
-    assert told == sorted(set(told))
+    assert told == sorted(set(told)) and all(one.day > begun for one in days.crossed)
 
 
 def test_a_restart_across_the_boundary_takes_the_baseline_there_as_best_known_and_says_so() -> None:
