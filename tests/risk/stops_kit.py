@@ -6,6 +6,7 @@ a cancel of the last stop of an open position is refused, as execution refuses i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -61,6 +62,8 @@ class World:
     records: dict[str, OrderRecord] = field(default_factory=dict)
     wishes: list[Wish] = field(default_factory=list)
     samples: dict[tuple[str, tuple[str, ...]], float | str | bool] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    """How often each signal was told."""
     refuses: bool = False
     """Policy refuses every proposal."""
     cutting: bool = False
@@ -212,6 +215,7 @@ class World:
 
     def _note(self, samples: Sequence[Derived]) -> None:
         self.samples.update({(one.name, one.labels): one.value for one in samples})
+        self.events.update(one.name for one in samples)
 
     def _do(self, wishes: list[Wish]) -> list[Wish]:
         self.wishes += wishes

@@ -52,6 +52,20 @@ def test_a_position_without_a_stop_gets_one_after_the_grace(live: bool, signed: 
     assert len(world.told("alert")) == 1 and "placed again" in world.told("alert")[0]
 
 
+@pytest.mark.parametrize("cutting", [True, False])
+def test_each_call_of_a_missing_stop_is_one_event_of_the_account(cutting: bool) -> None:
+    """What kill.stops_missing counts: neither the time it stays missing nor a cut in between makes more of them."""
+    world = opened(live=False)
+    world.cutting = cutting
+    for calls in (1, 2, 3):
+        world.passes(10.5)
+        assert world.events["stop_called_missing"] == calls
+        world.accept(world.last())
+        world.passes(30)
+        assert world.events["stop_called_missing"] == calls
+        world.cancelled(world.last())
+
+
 @pytest.mark.parametrize(("entry", "signed", "trigger"), [("100.33", "10", "97.4"), ("100.33", "-10", "103.3")])
 def test_a_trigger_is_rounded_to_where_it_protects_sooner(entry: str, signed: str, trigger: str) -> None:
     """97.3201 and 103.3399 on a tick of a tenth."""
