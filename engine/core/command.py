@@ -48,8 +48,7 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.stops.begin(item.at, event.venues)
     state.prices.begin()
     state.held = (*state.execution.holds(), *state.stops.holds())
-    if not state.tally.started_at:
-        state.tally.started_at = state.tally.level_since = state.level_changed_at = item.at
+    _begin_counting(state, item.at)
     day, state.boundary_at = boundary_after(item.at, state.flags.values)
     # A restart under other reset flags opens no day a second time.
     state.boundary_day = max(state.boundary_day, day)
@@ -57,12 +56,19 @@ def _start(state: State, item: Input, out: list[Effect]) -> None:
     state.watch_denials()
     settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     settle(state, item.at, risk_now(state, item.at), out)
-    settle(state, item.at, state.session.begin(item.at, state.mode, state.flags.values), out)
     rejoin(state, item.at, out)
     dispatch(state, item.at, state.execution.reconcile_now(item.at), out)
     ask_begin(state, item.at, out)
     tell_maintenance(state, item.at, active=state.overrides.maintenance is not None)
     begin_waiting(state, item.at, out)
+
+
+def _begin_counting(state: State, at: int) -> None:
+    """Begin a process's own warm-up, which counts as no restriction; the time in which none ran is nobody's."""
+    tally = state.tally
+    if not tally.started_at:
+        state.level_changed_at = at
+    tally.warm_at, tally.started_at, tally.level_since = 0, at, at
 
 
 def _halt(state: State, item: Input, out: list[Effect]) -> None:

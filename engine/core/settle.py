@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from engine.core.candidate import Candidate
 from engine.core.depeg import tell_depeg
+from engine.core.session import warm_up
 from engine.core.state import WARM_UP, State
 from engine.model.effects import Effect, InternalFault, Notify, PolicyChanged, RuleMoved
 from engine.model.restraints import Level
@@ -130,9 +131,10 @@ def _count_level(state: State, before: Level, after: Level, at: int) -> None:
 
 def account_level(state: State, level: Level, at: int) -> None:
     """Add the time since the last change to `level`; warm-up is not counted, and ends by itself."""
+    longest = max(WARM_UP, warm_up(state.flags.values))
     tally = state.tally
-    if tally.warm_at == 0 and tally.started_at and at - tally.started_at > WARM_UP:
-        tally.warm_at = tally.level_since = tally.started_at + WARM_UP
+    if tally.warm_at == 0 and tally.started_at and at - tally.started_at > longest:
+        tally.warm_at = tally.level_since = tally.started_at + longest
     if tally.warm_at:
         word = level.word
         tally.in_level[word] = tally.in_level.get(word, 0) + max(0, at - tally.level_since)

@@ -79,6 +79,8 @@ READERS: Mapping[str, Reader] = {
     "MAKER_GATE_SYMBOLS": Reader("maker gate: which symbols", WORD),
     "SCALP_ENABLED": Reader("scalp", BOOL),
     "SCALP_SIZE_USD": Reader("scalp: size", NUMBER),
+    "MAKER_GATE_ENABLED": Reader("routing of makers"),
+    "MAX_DAILY_LOSS_USD": Reader("status: daily loss"),
     "SCALP_MAKER_SHADOW": Reader("routing of scalps"),
     "HEALTH_ACCOUNT_DEGRADED_SEC": Reader("health of a real account"),
     "HEALTH_ACCOUNT_HALTED_SEC": Reader("health of a real account"),
@@ -96,6 +98,7 @@ READERS: Mapping[str, Reader] = {
     "VAR_LOOKBACK_DAYS": Reader(_VAR),
     "VAR_MIN_DAYS": Reader(_VAR),
     "VAR_UNKNOWN_MOVE_PCT": Reader(_VAR),
+    "WS_DISCONNECT_ALERT_SEC": Reader("health of the feeds"),
     "WARMUP_SEC": Reader("run mode: when the warm-up is over"),
 }
 """Every flag that the engine's own code reads, and who."""

@@ -102,6 +102,18 @@ def test_a_warm_up_goes_on_where_a_checkpoint_left_it() -> None:
     assert (other.asked, other.mode_held) == (RunMode.FULL_LIVE, ("a reason",))
 
 
+def test_the_warm_up_of_every_start_counts_as_no_restriction() -> None:
+    """Nor does a warm-up that is longer than start-up doubt may last."""
+    core = session(RunMode.DRY_RUN, WARMUP_SEC=600)
+    core.fine(2 * SECOND, 11 * MINUTE)
+    tally = core.state.tally
+    assert tally.warm_at == core.begin + 10 * MINUTE and set(tally.in_level) <= {"normal"}
+    core.tell(11 * MINUTE + SECOND, START)
+    assert tally.warm_at == 0
+    core.fine(11 * MINUTE + 2 * SECOND, 22 * MINUTE)
+    assert tally.warm_at == core.begin + 21 * MINUTE + SECOND and set(tally.in_level) <= {"normal"}
+
+
 # The switch.
 
 

@@ -12,8 +12,8 @@ from engine.runtime.flag_readers import GUARDS, READERS, read_by_rules
 from tests.conftest import ROOT
 
 TABLE = ROOT / "engine/runtime/flag_readers.py"
-SETTERS = {"engine/cli/venue.py"}
-"""Files that only say to a person what to set."""
+SETTERS = {"engine/cli/venue.py", "engine/runtime/preflight_flags.py"}
+"""Files that only say to a person what is set and what to set."""
 CONFIG = load_config(ROOT, {})
 
 
