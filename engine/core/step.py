@@ -114,6 +114,9 @@ def _take(state: State, item: Input, out: list[Effect]) -> None:
             _count_fill(state, event)
             state.offenders.on_fill(event.fill.symbol, derived)
             derived += risk_now(state, at)
+        elif kind is AccountReported:
+            # What the venue holds may have been taken over, and prices have moved since the last fill.
+            derived += risk_now(state, at)
     elif isinstance(event, InstrumentDefined):
         state.look.instruments[event.instrument.venue, event.instrument.symbol] = event.instrument
         tell_admitted(state, at, (event.instrument,))

@@ -33,6 +33,7 @@ from engine.model.effects import (
 )
 from engine.model.events import RunMode
 from engine.model.fills import Fill, Liquidity
+from engine.model.nightly import DayResult, HeldAtRisk, Offence, OffendersJudged, RiskMeasured
 from engine.model.orders import Intent, OrderKind, Side
 from engine.model.reports import Income, IncomeKind, Query
 from engine.model.time import HOUR, MINUTE, SECOND, parse_instant
@@ -204,5 +205,15 @@ AT_VENUE: tuple[Effect, ...] = (
         **_NOVA, at=START, intent=Intent.SCALP, side=Side.BUY, price=Decimal("2.4"), quantity=Decimal(3),
         filled=Decimal(0), waited=SECOND, outcome="timeout", taker_price=Decimal("2.401"),
     ),
+    RiskMeasured(
+        at=START, day="2026-03-02", var_usd=Decimal("12.5"), confidence_pct=99.0, lookback_days=250,
+        quantile="loss 1 of 1 in rising order, not interpolated", unknown_usd=Decimal(0),
+        held=(HeldAtRisk(**_NOVA, notional_usd=Decimal(250), returns=1, basis="history"),),
+        results=(DayResult(day="2026-03-01", usd=Decimal("-12.5")),),
+    ),
+    OffendersJudged(
+        at=START, day="2026-03-02",
+        offences=(Offence(symbol="NOVAUSDT", until=BREAK, reason="2 bad days of 5, last: stops repaired 3 times"),),
+    ),
 )
-"""What only a run on a real venue tells."""
+"""What only a run on a real venue tells, and nights."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from engine.core.checkpoint import dump_state, load_state
+from engine.model.answers import AccountReported
 from engine.model.codec import canonical, encode
 from engine.model.effects import Effect, PlaceOrder
 from engine.model.events import InstrumentDefined, OrderFilled, SetFlagCommand, Start
@@ -93,6 +94,18 @@ def test_a_fill_is_measured_at_once_and_too_much_pauses_entries() -> None:
     assert at_risk(core) == 1200.0
     held = [one for one in core.state.policy.in_force if one.rule == "guard.var"]
     assert [one.restraint.level for one in held] == [Level.ENTRIES_PAUSED]
+
+
+def test_what_is_at_risk_follows_the_price_when_the_account_answers() -> None:
+    core = core_with_days(*[-1.0] * 39, -12.0)
+    buy(core, 10 * MINUTE, "50")
+    now = core.begin + 11 * MINUTE
+    core.tell(11 * MINUTE, Quote(*KEY, 80.0, 50.0, 80.0, 50.0, now, now))
+    assert at_risk(core) == 600.0
+    # An answer to nobody's question: nothing of it is believed, and the price is looked at.
+    answer = AccountReported(ask=9_999, venue="paper", positions=(), orders=(), balances=(), as_of=now, venue_at=now)
+    core.tell(12 * MINUTE, answer)
+    assert at_risk(core) == 480.0
 
 
 def test_the_night_tells_everything_the_number_is_made_of() -> None:
