@@ -47,7 +47,6 @@ from engine.signals.streams import BOOK, MARKET, Stream, Streams
 
 _PEG = "peg_{asset}_usd"
 _INF = float("inf")
-SAMPLED = "spread_sampled_bps"
 OWN = ("health_measured", "health_market", "health_account", "stream_silent_s", "venue_silent_s", "venue_back_s")
 """Of the engine's own health, which have no feed of their own."""
 _UNREAD = ("trade", "bar")
@@ -67,8 +66,6 @@ class Market:
     book: Stream
     mid: int
     spread: int
-    sampled: int
-    """Slot of the spread as it is sampled for averages, -1 where nobody wants one."""
     quote: Quote | None = None
     """The last sound quote."""
     depth: DepthCopy | None = None
@@ -87,8 +84,6 @@ class Reducers:
         self._streams = Streams(snapshot, self._feeds, settings.stream_alert)
         self._pegs = Pegs(settings.pegs)
         self._producers = snapshot.catalogue.producers()
-        sampled = snapshot.catalogue.get(SAMPLED)
-        self._sampling = 0 if sampled is None else sampled.period
         self._folds: dict[type, Callable[[Any, int], None]] = {
             Quote: self._on_quote, Trade: self._on_content, Bar: self._on_content, FundingRate: self._on_funding,
             DepthDelta: self._on_delta, DepthSnapshot: self._on_depth, OraclePrice: self._on_oracle,
@@ -100,7 +95,7 @@ class Reducers:
     @property
     def produces(self) -> frozenset[str]:
         """Names of the signals made here; each still needs its feed, which the signal's producer names."""
-        made = {"mid_price", "spread_bps", SAMPLED, "feed_messages", "announcements", *OWN}
+        made = {"mid_price", "spread_bps", "feed_messages", "announcements", *OWN}
         names = self._snapshot.catalogue.specs
         made |= self.funding.produces
         return frozenset(name for name in names if name in made or names[name].producer == "feed.oracle")
@@ -160,11 +155,11 @@ class Reducers:
         market = self._markets.get(key)
         if market is None:
             known = self._snapshot.catalogue.specs
-            mid, spread, sampled = (
-                self._snapshot.base(name, key) if name in known else -1 for name in ("mid_price", "spread_bps", SAMPLED)
+            mid, spread = (
+                self._snapshot.base(name, key) if name in known else -1 for name in ("mid_price", "spread_bps")
             )
             book = self._streams.of(venue, BOOK, at)
-            market = self._markets[key] = Market(self._feeds.of(venue, at), book, mid, spread, sampled)
+            market = self._markets[key] = Market(self._feeds.of(venue, at), book, mid, spread)
         return market
 
     def _on_quote(self, quote: Quote, at: int) -> None:
@@ -179,11 +174,8 @@ class Reducers:
                 self._put(market.mid, mid, quote.venue_at, at)
             if market.spread >= 0:
                 self._put(market.spread, (ask - bid) / mid * 10_000.0, quote.venue_at, at)
-            # A window over every quote of every symbol would cost more than all the rest of an event.
-            if market.sampled >= 0 and at - self._snapshot.received_at[market.sampled] >= self._sampling:
-                self._put(market.sampled, (ask - bid) / mid * 10_000.0, quote.venue_at, at)
         else:
-            self._degrade((market.mid, market.spread, market.sampled), Status.INVALID, at)
+            self._degrade((market.mid, market.spread), Status.INVALID, at)
         market.book.last_at = at
         self._alive(market.feed, quote.venue_at, at)
 
@@ -287,7 +279,7 @@ class Reducers:
             if venue != event.venue or event.symbol not in ("", symbol) or stream in _UNREAD:
                 continue
             if not stream.startswith("depth"):
-                self._degrade((market.mid, market.spread, market.sampled), Status.MISSING, at)
+                self._degrade((market.mid, market.spread), Status.MISSING, at)
             elif market.depth is not None:
                 market.depth.invalidate()
 
