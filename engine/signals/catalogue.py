@@ -11,7 +11,9 @@ from types import MappingProxyType
 from engine.model.codec import Data, canonical, to_data
 from engine.model.samples import LABELS, LARGEST, SignalKind, SignalSpec, Unit
 
-IN_CORE = frozenset({"core.health", "core.risk", "core.execution", "core.mode", "core.operator", "policy.review"})
+IN_CORE = frozenset({
+    "core.health", "core.risk", "core.execution", "core.mode", "core.operator", "core.strategy", "policy.review",
+})
 """Producers that every run has: they live in this process."""
 FINEST = 1e-12
 """The finest resolution: finer than this the sum of a window no longer fits what a float can tell apart."""

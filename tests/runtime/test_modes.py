@@ -19,6 +19,7 @@ from engine.runtime.live import run_live
 from engine.runtime.modes import decided, version_of
 from engine.runtime.options import RunError, RunOptions
 from engine.runtime.provenance import Provenance
+from engine.signals.catalogue import IN_CORE
 from tests.conftest import ROOT
 
 GUARD = "guard.stops.missing"
@@ -129,3 +130,15 @@ def test_a_start_that_would_guard_less_leaves_nothing_behind(
     with pytest.raises(RunError, match=what):
         run_live(options, None)  # type: ignore[arg-type]
     assert not (tmp_path / "state").exists()
+
+
+def test_whatever_the_core_produces_is_wired() -> None:
+    """A signal of the core that nobody declared as such would keep every live mode from starting."""
+    config = shipped()
+    assert config.catalogue is not None
+    lost = [
+        name for name, spec in config.catalogue.specs.items()
+        if spec.producer.startswith(("core.", "policy.")) and not spec.derived_from_policy
+        and spec.producer not in IN_CORE
+    ]
+    assert not lost, f"add the producers of {lost} to IN_CORE"
