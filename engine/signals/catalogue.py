@@ -12,7 +12,8 @@ from engine.model.codec import Data, canonical, to_data
 from engine.model.samples import LABELS, LARGEST, SignalKind, SignalSpec, Unit
 
 IN_CORE = frozenset({
-    "core.health", "core.risk", "core.execution", "core.mode", "core.operator", "core.strategy", "policy.review",
+    "core.execution", "core.health", "core.mode", "core.operator", "core.policy", "core.risk", "core.strategy",
+    "policy.join", "policy.review",
 })
 """Producers that every run has: they live in this process."""
 FINEST = 1e-12
