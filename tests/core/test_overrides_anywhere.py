@@ -26,7 +26,7 @@ from engine.model.time import HOUR, MINUTE, SECOND
 from engine.policy.join import Policy, join_all
 from tests.core.small import CALM, VENUE, WIDE, A, B, Small
 
-STEPS, SEEDS = 50, 6
+STEPS, SEEDS = 50, 4
 RULES = (
     "cutback.wide", "guard.latched", "guard.wide", "kill.wide", "guard.stops.wide", "entry.small",
     f"guard.wide/{VENUE},{A}",
