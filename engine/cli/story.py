@@ -154,7 +154,8 @@ def _adopted(effect: PositionAdopted) -> Line:
 
 def _target(effect: TargetOpened) -> Line:
     goal = "flat" if effect.quantity == 0 else decimal_text(effect.quantity)
-    what = f"{effect.symbol} to {goal}" + (", dry run: nothing is sent" if effect.dry_run else ", reduce-only")
+    how = ", dry run: nothing is sent" if effect.dry_run else ", reduce-only"
+    what = f"{effect.symbol} to {goal}" + ("" if effect.kind == "hedge_ratio" else how)
     return Line(effect.at, effect.name, effect.kind, "the episode opened", what, "red", 0.4)
 
 

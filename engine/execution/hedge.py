@@ -13,7 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from engine.execution.account import Account
-from engine.execution.hedge_open import PROPOSER, Hedge, Sizing, fresh_mid, sized, stop_trigger
+from engine.execution.hedge_open import PROPOSER, Hedge, Sizing, facts, fresh_mid, sized, stop_trigger
 from engine.execution.ledger import Key
 from engine.model.codec import Data, from_data, plain, to_data
 from engine.model.effects import Notify, PlanMade, TargetOpened
@@ -159,7 +159,7 @@ class Hedges:
         return [Proposal(
             proposer=PROPOSER, purpose=hedge.entry, intent=Intent.HEDGE, venue=hedge.venue, symbol=hedge.symbol,
             side=hedge.side, kind=OrderKind.MARKET, quantity=abs(hedge.quantity), reference_price=price,
-            account=view.account,
+            facts=facts(hedge, price, view), account=view.account,
         )]
 
     def _protect(self, hedge: Hedge, at: int, view: View) -> list[Wish]:

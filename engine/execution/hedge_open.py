@@ -132,6 +132,24 @@ def fresh_mid(now: Sizing, venue: str, symbol: str) -> Decimal | None:
     return (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
 
 
+def facts(hedge: Hedge, price: Decimal, view: View) -> tuple[tuple[str, float], ...]:
+    """Return what entry rules ask of every order that adds: how far the price has run, and what the order would cost.
+
+    The second only where the depth that is known is enough for it: what is not known refuses.
+    """
+    run = float((price - hedge.price) / hedge.price) * hedge.side.sign * 10_000.0
+    bids, asks = view.depth(*hedge.key)
+    left, cost = float(abs(hedge.quantity)), 0.0
+    for level, size in asks if hedge.side is Side.BUY else bids:
+        taken = min(left, size)
+        cost += taken * abs(level - float(price))
+        left -= taken
+        if left <= 0:
+            slippage = cost / float(abs(hedge.quantity)) / float(price) * 10_000.0
+            return ("order_late_chase_bps", run), ("order_expected_slippage_bps", slippage)
+    return (("order_late_chase_bps", run),)
+
+
 def stop_trigger(hedge: Hedge, average: Decimal, instrument: Instrument, distance_pct: Decimal) -> Decimal:
     """Return where the stop of a hedge that was filled at `average` stands, rounded to protect sooner."""
     wanted = average * (1 - hedge.side.sign * distance_pct / 100)

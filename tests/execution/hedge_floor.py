@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.execution.hedge_open import PROPOSER
 from engine.model.effects import Notify, PlaceOrder, TargetOpened
 from engine.model.fills import Fill
-from engine.model.market import Quote
+from engine.model.market import Levels, Quote
 from engine.model.orders import Intent, OrderKind, OrderState, Proposal, Side
 from engine.model.restraints import Scope
 from engine.model.terms import ExecutionTerms
@@ -43,6 +43,9 @@ class HedgeFloor(Floor):
         self.version = 0
         self.refuses = ""
         """Hedges are refused by policy for this reason, while it is not empty."""
+        self.books: dict[str, tuple[Levels, Levels]] = {}
+        """(bids, asks) by symbol, where more than nothing is known of them."""
+        self.proposed: list[Proposal] = []
         super().__init__(ExecutionTerms())
         self.flags = {"FUNDING_HEDGE_STOP_PCT": 5.0}
         for symbol in ("BTCUSDT", "ABCUSDT"):
@@ -57,7 +60,11 @@ class HedgeFloor(Floor):
     def truths(self, rule: str, labels: tuple[str, ...], number: int) -> Truth | None:
         return None if (labels[1], number) in self.over else self.truth
 
+    def depth(self, venue: str, symbol: str) -> tuple[Levels, Levels]:
+        return self.books.get(symbol, ((), ()))
+
     def reviewed(self, proposal: Proposal) -> Approved | Refused:
+        self.proposed.append(proposal)
         if self.refuses and proposal.intent is Intent.HEDGE:
             return Refused(proposal=proposal, reason=self.refuses, limit="", allowed="", asked="")
         return super().reviewed(proposal)

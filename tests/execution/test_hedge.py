@@ -68,6 +68,28 @@ def test_the_quantity_is_rounded_down_to_the_step() -> None:
     assert isinstance(target, TargetOpened) and target.quantity == Decimal("-9.5")
 
 
+def test_entry_rules_are_told_what_they_ask_of_every_order_that_adds() -> None:
+    """A hedge that could not say what it costs would be refused by each rule that wants to know."""
+    floor = HedgeFloor()
+    floor.buy("40")
+    floor.books["BTCUSDT"] = (((1.99, 4.0), (1.98, 100.0)), ((2.01, 1.0),))
+    floor.spike(episode())
+
+    told = dict(floor.proposed[-1].facts)
+
+    assert told["order_late_chase_bps"] == 0.0
+    assert told["order_expected_slippage_bps"] == pytest.approx((4 * 0.01 + 6 * 0.02) / 10 / 2 * 10_000)
+
+
+def test_what_the_depth_does_not_show_is_not_told() -> None:
+    floor = HedgeFloor()
+    floor.buy("40")
+    floor.books["BTCUSDT"] = (((1.99, 4.0),), ((2.01, 100.0),))
+    floor.spike(episode())
+
+    assert "order_expected_slippage_bps" not in dict(floor.proposed[-1].facts)
+
+
 @pytest.mark.parametrize(("held", "spoil", "why"), [
     ("9", lambda floor: None, "less than the smallest order"),
     ("40", lambda floor: floor.instruments.pop(("paper", "BTCUSDT")), "BTCUSDT is not known"),
