@@ -192,15 +192,16 @@ def _offenders(effect: OffendersJudged) -> Line | None:
     return Line(effect.at, "denylist", "refresh", why, "for conf/event_denylist.txt of a live run", "yellow", 0.3)
 
 
-def _laid(effect: OverrideBegan) -> Line:
-    why = ": ".join(part for part in (effect.actor, effect.reason) if part)
-    what = f"{effect.what}, ends {effect.ends}" if effect.ends else effect.what
-    colour = "red" if effect.kind == "waiver" else "yellow"
-    return Line(effect.at, effect.name, f"{effect.kind} begins", why, what, colour, 0.4)
+def _laid(_: OverrideBegan) -> None:
+    # The answer to the command tells it.
+    return None
 
 
-def _taken_off(effect: OverrideEnded) -> Line:
-    return Line(effect.at, effect.name, f"{effect.kind} ends", f"{effect.actor}: {effect.why}", "", "cyan", 0.4)
+def _taken_off(effect: OverrideEnded) -> Line | None:
+    if effect.actor != "engine" or effect.kind in ("waiver", "maintenance"):
+        # Whoever ended it was answered, and of these two people are told in any case.
+        return None
+    return Line(effect.at, effect.name, f"{effect.kind} ends", effect.why, "", "cyan", 0.4)
 
 
 def _boundary(effect: BoundaryCrossed) -> Line:

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from engine.cli.story import Line
+from engine.cli.story import told as line_of
 from engine.core.report import status
 from engine.model.effects import CancelOrder, LatchSet
 from engine.model.events import Command, HaltCommand, ResumeCommand, SetFlagCommand
@@ -349,3 +351,16 @@ def test_halting_one_symbol_does_not_say_that_everything_is_halted() -> None:
 
 def _flag(name: str, value: str) -> Command:
     return SetFlagCommand(actor=ANN, name=name, value=value, reason="try", ttl=0)
+
+
+def test_the_story_tells_an_end_that_nobody_else_tells() -> None:
+    core = calm()
+    begun = core.tell(restrict(ttl=MINUTE), 2 * SECOND) + core.tell(MaintenanceCommand(actor=ANN, lasts=MINUTE))
+    ended = core.wake(HOUR)
+    assert [one.who for one in (line_of(effect) for effect in begun) if isinstance(one, Line)].count(
+        "operator:restrict/1"
+    ) == 0
+    lines = [one for one in (line_of(effect) for effect in ended) if isinstance(one, Line) and "operator:" in one.who]
+    assert [(one.who, one.state, one.why) for one in lines] == [
+        ("operator:restrict/1", "restriction ends", "its time ended"),
+    ]
