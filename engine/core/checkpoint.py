@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from engine.core.asking import dump_strategies, load_strategies
 from engine.core.candidate import Candidate
-from engine.core.state import OperatorHalt, ReloadFault, State, Tally
+from engine.core.state import UNKNOWN, OperatorHalt, ReloadFault, State, Tally
 from engine.model.codec import Data, from_data, to_data
 from engine.model.events import RunMode
 from engine.model.instruments import Instrument
@@ -85,7 +85,7 @@ def load_state(state: State, data: Data) -> None:
     state.offenders.load(data["offenders"])
     state.held = (*state.execution.holds(), *state.stops.holds())
     state.watch_denials()
-    state.stirred = True
+    state.stirred, state.others_due = True, UNKNOWN
     # The join is a function of what was just loaded, so it is made again rather than stored.
     state.policy = Policy(state.in_force(), data["policy_version"])
     state.book_version = state.book.version

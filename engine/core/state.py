@@ -36,6 +36,8 @@ from engine.signals.catalogue import Catalogue
 from engine.signals.reduce import Reducers
 from engine.signals.snapshot import Snapshot
 
+UNKNOWN = -1
+"""Not worked out yet: everybody is asked."""
 WARM_UP = 5 * MINUTE
 """Start-up doubt is not counted as restriction for longer than this."""
 STOPPING = "stopping"
@@ -166,6 +168,8 @@ class State:
     wake_at: int | None = None
     stirred: bool = True
     """Whether execution, stops or the router may have come to want another instant since `work_due` was worked out."""
+    others_due: int | None = UNKNOWN
+    """The soonest instant (ns) at which anybody but the snapshot wants to be woken. Worked out, and not kept."""
     work_due: int | None = None
     """When one of them next wants to be looked at (ns). No part of what is kept: it is worked out from what is."""
     level_changed_at: int = 0

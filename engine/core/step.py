@@ -20,7 +20,7 @@ from engine.core.noted import told_fill
 from engine.core.orders import converge, dispatch, granted_at
 from engine.core.overrides import begin_waiting, end_due
 from engine.core.settle import rehold, rejoin, settle
-from engine.core.state import WARM_UP, State
+from engine.core.state import UNKNOWN, WARM_UP, State
 from engine.model.answers import (
     AccountReported,
     AccountStream,
@@ -167,15 +167,19 @@ def _next_due(state: State) -> int | None:
     soonest = state.boundary_at or None
     candidate = state.candidate
     for due in (
-        None if candidate is None else candidate.book.next_due(), state.snapshot.next_due(),
-        state.reducers.next_due(), state.book.next_due(), state.flags.next_due(),
-        state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at,
+        None if candidate is None else candidate.book.next_due(), state.reducers.next_due(), state.book.next_due(),
+        state.flags.next_due(), state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at,
         state.overrides.next_due(), _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
     due = strategies_due(state)
-    return due if soonest is None or (due is not None and due < soonest) else soonest
+    state.others_due = due if soonest is None or (due is not None and due < soonest) else soonest
+    return _sooner(state.others_due, state.snapshot.next_due())
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return one if other is None or (one is not None and one <= other) else other
 
 
 def _work_due(state: State) -> int | None:
@@ -192,8 +196,19 @@ def _fire_until(state: State, at: int, out: list[Effect]) -> None:
     due = state.wake_at
     while due is not None and due <= at:
         # A clock that stood still may leave something due in the past: it fires now, never earlier.
-        _fire(state, max(due, state.at), out)
-        due = state.wake_at = _next_due(state)
+        now = max(due, state.at)
+        if state.others_due == UNKNOWN or (state.others_due is not None and state.others_due <= now):
+            _fire(state, now, out)
+            due = state.wake_at = _next_due(state)
+            continue
+        # Most wake-ups find that a sample is not old yet: then nothing changed, and nobody has to be asked.
+        state.at = state.look.at = now
+        state.snapshot.fire(now)
+        if state.snapshot.settled():
+            due = state.wake_at = _sooner(state.others_due, state.snapshot.next_due())
+        else:
+            _fire(state, now, out)
+            due = state.wake_at = _next_due(state)
 
 
 def _fire(state: State, at: int, out: list[Effect]) -> None:
