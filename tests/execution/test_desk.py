@@ -79,7 +79,9 @@ def test_a_fill_counts_once_however_often_it_is_told() -> None:
     desk = Desk()
     order = desk.place(ENTRY)
     first = desk.fill(order, "4", left="6", trade="t1")
-    assert [sample.name for sample in first] == ["fill_slippage_bps", "exec_slippage_bps", "fill_ms"]
+    assert [sample.name for sample in first] == [
+        "fill_slippage_bps", "symbol_slippage_bps", "exec_slippage_bps", "fill_ms",
+    ]
     assert desk.fill(order, "4", left="6", trade="t1") == []
     assert desk.held() == 4
     assert desk.exposure().open_buys == 6
@@ -145,10 +147,11 @@ def test_slippage_is_signed_and_latency_counts_from_the_sending() -> None:
     order = desk.place(ENTRY)
     samples = desk.fill(order, "10", left="0", price="2.02", after=50 * MS)
     assert [(sample.name, sample.labels) for sample in samples] == [
-        ("fill_slippage_bps", ("paper", "taker")), ("exec_slippage_bps", ("paper", "XYZUSDT", "ENTRY")),
-        ("fill_ms", ("paper", "taker"))]
-    assert [sample.value for sample in samples[:2]] == pytest.approx([100.0, 100.0])
-    assert samples[2].value == 50.0
+        ("fill_slippage_bps", ("paper", "taker")), ("symbol_slippage_bps", ("paper", "XYZUSDT", "taker")),
+        ("exec_slippage_bps", ("paper", "XYZUSDT", "ENTRY")), ("fill_ms", ("paper", "taker")),
+        ("entry_missed", ("paper", "XYZUSDT", "ENTRY"))]
+    assert [sample.value for sample in samples[:3]] == pytest.approx([100.0, 100.0, 100.0])
+    assert samples[3].value == 50.0
 
 
 def test_a_stop_is_slow_from_its_trigger_on() -> None:

@@ -96,7 +96,7 @@ ROWS: tuple[tuple[Keys, Keys, str, Direction], ...] = (
      "on_unknown", S),
     ({}, CUT, "on_unknown", L),
     (CUT, {}, "on_unknown", S),
-    ({"on_unknown": "ignore", "on_unknown_reason": "why"}, CUT, "on_unknown", X),
+    ({"on_unknown": "ignore", "on_unknown_reason": "why"}, CUT, "on_unknown", S),
     (CUT, {**CUT, "unknown_cutback": "{size_mult: 0.6}"}, "unknown_cutback", S),
     (CUT, {**CUT, "unknown_cutback": "{size_mult: 0.9}"}, "unknown_cutback", L),
     (CUT, {**CUT, "on_unknown_reason": "another"}, "on_unknown_reason", N),
