@@ -168,8 +168,8 @@ def _next_due(state: State) -> int | None:
     candidate = state.candidate
     for due in (
         None if candidate is None else candidate.book.next_due(), state.reducers.next_due(), state.book.next_due(),
-        state.flags.next_due(), state.guardian.next_due(), state.funding.next_due(), state.session.due, state.denials_end_at,
-        state.overrides.next_due(), _work_due(state),
+        state.flags.next_due(), state.guardian.next_due(), state.funding.next_due(), state.session.due,
+        state.denials_end_at, state.overrides.next_due(), _work_due(state),
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
