@@ -97,7 +97,9 @@ def test_what_the_venue_says_is_told_in_its_order_once_and_stamped() -> None:
         Quote("binanceusdm", "BTCUSDT", 100.1, 2.0, 100.2, 3.0, (AT + number) * MS, START) for number in (1, 2)
     ]
     assert scene.ear.of(Trade) == [Trade("binanceusdm", "BTCUSDT", 100.15, 0.5, False, "7", (AT + 7) * MS, START)]
-    assert scene.ear.of(FundingRate) == [FundingRate("binanceusdm", "BTCUSDT", 0.0001, 8 * HOUR, AT * MS, START)]
+    assert scene.ear.of(FundingRate) == [
+        FundingRate("binanceusdm", "BTCUSDT", 0.0001, 8 * HOUR, AT * MS, START, next_at=AT * MS)
+    ]
     assert scene.feed.counts["duplicate"] == 1
 
 
