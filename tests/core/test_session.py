@@ -140,14 +140,18 @@ def test_a_session_that_is_to_be_dry_begins_nothing_more_and_guards_what_it_has(
     assert not [one for one in core.state.policy.in_force if one.rule == "engine.dry_run"]
 
 
+def stopped(core: Core) -> int | None:
+    return core.state.session.stopped_at
+
+
 def test_the_switch_ends_with_its_time() -> None:
     core = session(RunMode.LIMITED_LIVE)
     core.tell(5 * SECOND, UnsetFlagCommand(actor="ann", name="ENGINE_DRY_RUN"))
-    assert core.state.session.stopped_at == core.begin + 5 * SECOND, "its default is on"
+    assert stopped(core) == core.begin + 5 * SECOND, "its default is on"
     core.tell(6 * SECOND, flag("ENGINE_DRY_RUN", False, ttl=10 * SECOND))
-    assert core.state.session.stopped_at is None
+    assert stopped(core) is None
     core.wake(20 * SECOND)
-    assert core.state.session.stopped_at == core.begin + 16 * SECOND
+    assert stopped(core) == core.begin + 16 * SECOND
     assert any(one.rule == "engine.dry_run" and not one.clear_with for one in core.state.policy.in_force)
 
 

@@ -86,7 +86,12 @@ def test_more_is_never_less(buys: Decimal, sells: Decimal, more: Decimal, positi
 def test_rules_judge_the_size_that_is_left_by_cutbacks(asked: Decimal, mult: float, told: float) -> None:
     """So dust is refused whether a strategy asked for it or a cutback made it."""
     seen: list[dict[str, float | str]] = []
-    judged = replace(now(restraint=Restraint(size_mult=mult)), judge=lambda order, labels: seen.append(order) or ())
+
+    def judge(order: dict[str, float | str], labels: dict[str, str]) -> tuple[()]:
+        seen.append(order)
+        return ()
+
+    judged = replace(now(restraint=Restraint(size_mult=mult)), judge=judge)
     assert isinstance(review(replace(BUY, quantity=asked), judged), Approved)
     assert seen[0]["order_notional_usd"] == told == seen[0]["order_exposure_after_usd"]
 

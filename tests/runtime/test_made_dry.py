@@ -1,0 +1,25 @@
+"""A session that an operator made dry is one with money still: the next process guards what is open at the venue."""
+
+from __future__ import annotations
+
+from engine.adapters.journal_memory import MemoryJournal
+from engine.model.events import RunMode
+from engine.model.run_mode import DRY_RUN_FLAG
+from engine.runtime.live import stopped_by_hand
+from engine.runtime.recover import begin_or_recover
+from tests.core.kit import config, told
+
+HEADER, _ = told()
+
+
+def test_a_session_that_was_made_dry_by_hand_goes_on_with_what_it_holds() -> None:
+    run = begin_or_recover(MemoryJournal(), config(), HEADER.producers, 5)
+    run.state.flags.set_operator(5, DRY_RUN_FLAG, False, reason="money", actor="ann")
+    run.seq, run.state.mode = 3, RunMode.LIMITED_LIVE
+    assert stopped_by_hand(run) == ""
+    run.state.flags.set_operator(6, DRY_RUN_FLAG, True, reason="", actor="ann")
+    assert "engine flag unset ENGINE_DRY_RUN" in stopped_by_hand(run)
+    run.state.mode = RunMode.DRY_RUN
+    assert stopped_by_hand(run) == "", "a run on paper has nothing at a venue"
+    run.seq, run.state.mode = 0, RunMode.LIMITED_LIVE
+    assert stopped_by_hand(run) == "", "nor has one that never ran"
