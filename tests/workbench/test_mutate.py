@@ -303,3 +303,15 @@ def test_every_splice_of_any_expression_is_an_expression_and_another_one(text: s
         tree, problems = allowlist.parse(changed)
         assert tree is not None and not problems, (text, one, changed)
         assert text[one.offset:one.offset + len(one.before)] == one.before and changed != text
+
+
+@pytest.mark.parametrize(("text", "after"), [
+    ("count_over(fill_ms, '1m') >= 3", {">", "<", "==", "2", "4"}),
+    ("count_over(fill_ms, '1m') > 0", {">=", "<=", "-1", "1"}),
+    ("3 <= count_over(fill_ms, '1m')", {"<", ">", "==", "2", "4"}),
+    ("sum_over(fill_ms, '1m') > 0", {">=", "<=", "!=", "-0.1", "0.1"}),
+])
+def test_a_limit_of_a_count_moves_by_whole_numbers(text: str, after: set[str]) -> None:
+    """Between two of them it would move unseen, and no count is below zero."""
+    found = {one.after for one in splices(text, {}, 5 * SECOND) if one.operator in ("comparator", "threshold")}
+    assert found == after
