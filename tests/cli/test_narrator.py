@@ -63,7 +63,7 @@ What came of it
   PnL         +12.30 USD on paper, fees paid
   level       halted now; normal 81.2 % of the time
   digest      abababababababab
-  not shown   1 cancels, 1 stops placed or moved
+  not shown   1 cancels, 1 changes of health, 1 stops placed or moved
   latched     1  guard.depeg.usdt/1: level halted since 2026-03-02T19:00:00Z
 
 Go on
