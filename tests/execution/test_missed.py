@@ -15,7 +15,7 @@ from tests.execution.kit import ENTRY, EXIT, Desk
 LIMIT = replace(ENTRY, kind=OrderKind.LIMIT, limit_price=Decimal(2), immediate=True)
 
 
-def missed(samples: list[Derived]) -> list[tuple[tuple[str, ...], float]]:
+def missed(samples: list[Derived]) -> list[tuple[tuple[str, ...], float | bool | str]]:
     return [(one.labels, one.value) for one in samples if one.name == "entry_missed"]
 
 
