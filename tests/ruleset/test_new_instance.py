@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.model.samples import Status
 from engine.ruleset.lifecycle import Reading, Standing, State, Timing, advance, rearmed
-from engine.ruleset.spec import Latching
+from engine.ruleset.spec import Latching, OnUnknown
 from tests.ruleset.notation import World, rule, seconds
 
 
@@ -37,6 +37,17 @@ def test_its_older_siblings_doubt_since_the_same_instant() -> None:
     assert world.state("guard.test[paper,AUSDT]") == "inactive"
     world.go(8)
     assert world.state("guard.test[paper,AUSDT]") == "held"
+
+
+def test_a_rule_that_ignores_doubt_blocks_no_order_for_labels_it_never_heard() -> None:
+    """What restrains for want of an instance is that rule unknown: of this one unknown means nothing."""
+    order = {"account": "main", "venue": "paper", "symbol": "NEWUSDT", "intent": "ENTRY"}
+    by = ("venue", "symbol")
+    strict = World(rule("spread >= 9", by=by))
+    ignoring = World(rule("spread >= 9", by=by, on_unknown=OnUnknown.IGNORE, on_unknown_reason="a test"))
+
+    assert [one.rule for one in strict.book.unmet(**order)] == ["guard.test"]
+    assert ignoring.book.unmet(**order) == ()
 
 
 def test_a_pending_rule_that_is_re_armed_is_locked_out_at_once() -> None:
