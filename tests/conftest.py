@@ -16,7 +16,7 @@ settings.load_profile("house")
 
 _skipped: list[str] = []
 LONGEST = ("live", "simulation", "contract", "workbench")
-"""Folders whose tests wait for a clock or a process: begun first, so that no worker is left alone with them at the end."""
+"""Folders whose tests wait for a clock or a process: begun first, so that no worker ends alone with them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

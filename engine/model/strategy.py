@@ -48,7 +48,7 @@ class Strategy(Protocol):
         return ()
 
     def on_refused(self, at: int, proposal: Proposal, reason: str) -> Sequence[Wish]:
-        """Take in that policy refused `proposal` of this strategy; return what is to be told, never another proposal."""
+        """Take in that policy refused `proposal` of this strategy; return what is to be told, no other proposal."""
 
     def next_due(self) -> int | None:
         """Return when it wants to be looked at though nothing happened, or None; cheap: asked at every event."""

@@ -35,6 +35,7 @@ from engine.model.events import RunMode
 from engine.model.fills import Fill, Liquidity
 from engine.model.nightly import DayResult, HeldAtRisk, Offence, OffendersJudged, RiskMeasured
 from engine.model.orders import Intent, OrderKind, Side
+from engine.model.overrides import OverrideBegan, OverrideEnded
 from engine.model.reports import Income, IncomeKind, Query
 from engine.model.time import HOUR, MINUTE, SECOND, parse_instant
 from engine.ports.feed import Chapter
@@ -205,6 +206,10 @@ AT_VENUE: tuple[Effect, ...] = (
         **_NOVA, at=START, intent=Intent.SCALP, side=Side.BUY, price=Decimal("2.4"), quantity=Decimal(3),
         filled=Decimal(0), waited=SECOND, outcome="timeout", taker_price=Decimal("2.401"),
     ),
+    OverrideBegan(
+        at=START, kind="denial", name="NOVAUSDT", what="no entry in NOVAUSDT", ends="", actor="ann", reason="thin",
+    ),
+    OverrideEnded(at=BREAK, kind="denial", name="NOVAUSDT", why="its time ended", actor="engine"),
     RiskMeasured(
         at=START, day="2026-03-02", var_usd=Decimal("12.5"), confidence_pct=99.0, lookback_days=250,
         quantile="loss 1 of 1 in rising order, not interpolated", unknown_usd=Decimal(0),

@@ -83,7 +83,7 @@ class Drive:
     ) -> None:
         """`script` are commands by the number of market events taken before them; `payload` goes on from there.
 
-        `prepare` is shown the core before it is loaded, `made` makes it, and `played` opens the tape.
+        `prepare` is shown the core before it is loaded or begins, `made` makes it, and `played` opens the tape.
         """
         self._script = script
         tape = played()
@@ -105,6 +105,7 @@ class Drive:
             position = data["position"]
         self._cursor = FeedCursor(tape, from_index=position)
         if payload is None:
+            prepare(state)
             self._take(self.at, START)
 
     @property
@@ -180,11 +181,13 @@ ORACLE = "guard.depeg.usdt"
 class Core:
     """A core of its own, without a venue, fed by hand. Instants are ns after the first event of the demo tape."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepare: Callable[[State], None] = lambda state: None) -> None:
+        """`prepare` is shown the core before it begins."""
         tape = demo()
         self.begin = tape.header.first_at
         self.state: State = fresh(tape).state
         self.seq = 0
+        prepare(self.state)
         self.tell(0, START)
 
     def tell(self, at: int, event: Event) -> list[Effect]:
@@ -197,9 +200,13 @@ class Core:
         return list(wake(self.state, self.begin + at).effects)
 
     def peg(self, at: int, price: float) -> list[Effect]:
-        """Take an oracle round."""
+        """Take an oracle round of USDT; of the other stablecoins it says that they are firm."""
         now = self.begin + at
-        return self.tell(at, OraclePrice("oracle", "USDT", "USD", price, str(at), now, now))
+        told = [
+            self.tell(at, OraclePrice("oracle", asset, "USD", worth, str(at), now, now))
+            for asset, worth in (("USDC", 1.0), ("FDUSD", 1.0), ("USDT", price))
+        ]
+        return [effect for effects in told for effect in effects]
 
     def quote(self, at: int, bid: float = 99.99) -> list[Effect]:
         """Take a quote of the one symbol there is."""

@@ -29,10 +29,11 @@ def beside(state: State, ruling: Ruling) -> None:
 
 def demo(ruling: Ruling | None, until: int = 132_878) -> Drive:
     """Run the demo, with `ruling` in shadow from the start."""
-    drive = Drive({})
-    if ruling is not None:
-        beside(drive.state, ruling)
-    return drive.until(until)
+    def prepare(state: State) -> None:
+        if ruling is not None:
+            beside(state, ruling)
+
+    return Drive({}, prepare=prepare).until(until)
 
 
 def moved(effects: list[Effect]) -> Mapping[str, int]:
@@ -58,17 +59,15 @@ def test_a_candidate_that_is_the_live_set_differs_nowhere() -> None:
     assert candidate is not None
     found = candidate.found.dump()
     assert set(found["spent"]) == {"same"} and not found["refused_more"] and not found["let_more"]
-    # The first moves of both were made before the first event was told.
     assert found["moves"] == moved(drive.effects)
 
 
 def test_a_stricter_candidate_is_told_as_stricter_for_as_long_as_it_would_have_been() -> None:
-    core = Core()
-    beside(core.state, edited(TIGHT))
+    core = Core(lambda state: beside(state, edited(TIGHT)))
     at = core.calm()
     for _ in range(10):
         at += MINUTE
-        core.peg(at, 0.997)
+        core.peg(at, 0.9975)
         core.fine_quotes(at)
     candidate = core.state.candidate
     assert candidate is not None and not core.state.book.latches()

@@ -34,11 +34,11 @@ def test_the_shipped_catalogue_is_sound() -> None:
     assert catalogue is not None
     assert {name for name, one in catalogue.specs.items() if one.order_scope} == {
         "order_notional_usd", "order_late_chase_bps", "order_expected_slippage_bps", "order_side", "order_intent",
-        "order_quantity",
+        "order_quantity", "order_exposure_after_usd",
     }
     assert catalogue.specs["health_measured"].kind is SignalKind.STATE
     assert catalogue.specs["spread_bps"].max_age == 10 * SECOND
-    assert not any(one.derived_from_policy for one in catalogue.specs.values())
+    assert {name for name, one in catalogue.specs.items() if one.derived_from_policy} == {"risk_depeg_active"}
 
 
 def test_a_signal_is_read_whole() -> None:
