@@ -97,7 +97,8 @@ def test_a_person_may_name_rules_that_lie_elsewhere(copy: Path, tmp_path_factory
     elsewhere = tmp_path_factory.mktemp("mine")
     shutil.copy(copy / RULES / "kill" / "daily_loss.yaml", elsewhere / "mine.yaml")
     config = load_config(copy, {}, rules=[elsewhere / "mine.yaml"])
-    assert config.rules is not None and [rule.id for rule in config.rules.rules] == ["kill.daily_loss", "kill.daily_loss.early"]
+    assert config.rules is not None
+    assert [rule.id for rule in config.rules.rules] == ["kill.daily_loss", "kill.daily_loss.early"]
     assert list(config.rule_files) == [str(elsewhere / "mine.yaml")]
     none = elsewhere / "none.yaml"
     assert errors(load_config(copy, {}, rules=[none])) == [(str(none), "file-missing")]
