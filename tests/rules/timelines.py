@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.model.flag_values import fit
 from engine.model.flags import FlagValue
-from engine.model.samples import SignalKind, SignalSpec
+from engine.model.samples import SignalKind, SignalSpec, Unit
 from engine.model.time import HOUR, MINUTE, SECOND
 from engine.ruleset.reading import inputs_of
 from engine.ruleset.spec import Expression, RuleSpec
@@ -41,7 +41,9 @@ class Loss(Enum):
     SILENT = "silent"
 
 
-Sample = float | Loss | None
+Said = float | bool | str
+"""What a sample may say: a number, a switch, a word."""
+Sample = Said | Loss | None
 """None: nothing was due."""
 Series = tuple[str, tuple[str, ...]]
 """A signal and its label values."""
@@ -139,7 +141,7 @@ def degraded(timeline: Timeline, series: Series, window: int) -> list[tuple[int,
             since = int(stale_at)
         if isinstance(sample, Loss) and (sample is not Loss.SILENT or not ages):
             since = at if since is None else since
-        elif isinstance(sample, float):
+        elif sample is not None and not isinstance(sample, Loss):
             if since is not None:
                 spells.append((since, at))
             since, stale_at = None, at + signal.max_age if ages else math.inf
@@ -176,8 +178,15 @@ def series_of(spec: RuleSpec) -> tuple[Series, ...]:
     return tuple(found)
 
 
-def values_for(spec: RuleSpec, signal: SignalSpec, flags: Mapping[str, FlagValue]) -> tuple[float, ...]:
-    """Return values of `signal` on, beside and far from every threshold of `spec`, those of its own tests included."""
+def values_for(spec: RuleSpec, signal: SignalSpec, flags: Mapping[str, FlagValue]) -> tuple[Said, ...]:
+    """Return values of `signal` on, beside and far from every threshold of `spec`, those of its own tests included.
+
+    A switch has both its values and a word all of its own, those that `spec` asks for once more.
+    """
+    if signal.unit is Unit.BOOL:
+        return (False, True)
+    if signal.unit is Unit.ENUM:
+        return (*signal.values, *(word for word in signal.values if word in _words(spec.expr)))
     found: dict[float, None] = {0.0: None, 1.0: None}
     for expression in (spec.expr, *([spec.clear_expr] if spec.clear_expr is not None else [])):
         for number in _numbers(expression, flags):
@@ -188,8 +197,14 @@ def values_for(spec: RuleSpec, signal: SignalSpec, flags: Mapping[str, FlagValue
         for series in test.series:
             if series.signal == signal.name:
                 found.update((one, None) for one in series.samples if isinstance(one, float))
-        found.update((value, None) for name, value in test.order or () if name == signal.name)
+        found.update((float(value), None) for name, value in test.order or () if name == signal.name)
     return tuple(value for value in found if signal.low <= value <= signal.high)
+
+
+def _words(expression: Expression) -> set[str]:
+    """Return the words that an expression compares with."""
+    constants = (node.value for node in ast.walk(expression.tree) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
 
 
 def _numbers(expression: Expression, flags: Mapping[str, FlagValue]) -> Iterator[float]:
@@ -205,6 +220,11 @@ def _numbers(expression: Expression, flags: Mapping[str, FlagValue]) -> Iterator
         yield from _numbers(held.condition, flags)
 
 
+def _said(signal: SignalSpec, value: Said) -> Said:
+    """Return `value`, of a test, as a producer of `signal` tells it."""
+    return value if signal.unit in (Unit.BOOL, Unit.ENUM) else float(value)
+
+
 @st.composite
 def timelines(draw: st.DrawFn, spec: RuleSpec) -> Timeline:
     """Draw a timeline for `spec`: runs of values and silences, or the series of one of its own tests."""
@@ -218,7 +238,7 @@ def timelines(draw: st.DrawFn, spec: RuleSpec) -> Timeline:
         own = [] if test is None else [one for one in test.series if one.signal == name]
         drawn: list[Sample]
         if own and draw(st.sampled_from((True, False))):
-            drawn = [None if isinstance(one, Gap | Late) else float(one) for one in own[0].samples]
+            drawn = [None if isinstance(one, Gap | Late) else _said(signal, one) for one in own[0].samples]
         else:
             pool = st.sampled_from(values_for(spec, signal, flags_with(chosen)))
             run = st.tuples(st.one_of(pool, pool, pool, pool, pool, st.none()), st.integers(1, 20))
@@ -228,6 +248,9 @@ def timelines(draw: st.DrawFn, spec: RuleSpec) -> Timeline:
             drawn = [None if sample is None else float(place) for place, sample in enumerate(drawn)]
         samples[name, labels] = tuple(drawn[:LONGEST])
     natural = [period, 2 * period, period // 2] if period else [10 * SECOND, MINUTE, 20 * MINUTE, HOUR]
+    if isinstance(spec.hold_for, int) and period and spec.hold_for > LONGEST // 2 * period:
+        # Slow enough that a run of samples lasts as long as the condition has to.
+        natural = [spec.hold_for // 8, spec.hold_for // 15]
     if any(ref.reads == "age" for ref in inputs_of(spec.expr, spec.clear_expr)):
         # An age moves each second: hours of it would show nothing that a minute does not.
         natural = [SECOND, 5 * SECOND, 10 * SECOND]
