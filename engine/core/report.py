@@ -16,6 +16,7 @@ from engine.model.restraints import NONE, InForce, Level, Restraint
 from engine.model.samples import Status
 from engine.model.time import SECOND
 from engine.policy.quotes import quote_left
+from engine.ruleset.reading import signals_of
 from engine.ruleset.words import restraint_words
 
 
@@ -66,16 +67,31 @@ def _candidate(state: State) -> Data:
 
 
 def _headline(state: State, overall: Restraint) -> Data:
-    held = [item for item in state.policy.in_force if item.restraint != NONE]
+    every = [item for item in state.policy.in_force if item.restraint != NONE]
+    held = [item for item in every if not _of_the_mode(state, item)]
     if any(item.restraint.level is Level.HALTED and not (item.scope.symbol or item.scope.intent) for item in held):
         line = "HALTED"
     elif held:
         line = "RESTRICTED"
     else:
-        return {"line": "MAY TRADE", "since": state.level_changed_at, "why": "nothing restrains"}
+        caps = "; ".join(f"{item.instance}: {restraint_words(item.restraint)}" for item in every)
+        why = f"nothing restrains but what the mode itself caps: {caps}" if caps else "nothing restrains"
+        return {"line": "MAY TRADE", "since": state.level_changed_at, "why": why}
     worst = [item for item in held if item.restraint.level == overall.level] or held
     why = "; ".join(f"{item.instance} ({item.because})" for item in worst)
     return {"line": line, "since": min(item.since for item in worst), "why": why}
+
+
+def _of_the_mode(state: State, item: InForce) -> bool:
+    """Whether `item` only caps entries because of the mode the run is in: true all day, and nothing to wait for.
+
+    A cap in doubt, or of a rule that reads anything else than the mode, is a restriction.
+    """
+    only_a_cap = Restraint(max_notional_usd=item.restraint.max_notional_usd)
+    if item.because != "firing" or item.restraint != only_a_cap:
+        return False
+    spec = next((one for one in state.ruling.rules.rules if one.id == item.rule), None)
+    return spec is not None and signals_of(spec.expr) == ("run_mode",)
 
 
 def _restrains(state: State, item: InForce) -> Data:

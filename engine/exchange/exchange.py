@@ -108,7 +108,7 @@ class SimulatedExchange:
         if fault is None:
             self._clerk.agenda.put(there, AskArrives(ask, at))
         elif fault.unable and ask.query is Query.PROBE:
-            answer: VenueEvent = inquiry.probed(self._clerk, ask, there, tradable=True, why=fault.reason)
+            answer: VenueEvent = inquiry.probed(self._clerk, ask, there, why=fault.reason)
             self._answer(ask, answer, there + fault.delay)
         else:
             self._answer(ask, inquiry.failed(ask, fault.reason, there + fault.delay), there + fault.delay)

@@ -55,7 +55,10 @@ def answers(clerk: Clerk, asked: AskArrives, at: int, *, tradable: bool, marks: 
         entries = tuple(
             entry for entry in clerk.records.income if entry.venue == ask.venue and entry.venue_at >= ask.since)
         return [IncomeReported(ask=ask.ask, venue=ask.venue, entries=entries, since=ask.since, venue_at=at)]
-    return [probed(clerk, ask, at, tradable=tradable)]
+    if not tradable:
+        # Before the first price nobody can tell: it proves nothing of stops, and is soon asked again.
+        return [failed(ask, "no instrument or no market", at)]
+    return [probed(clerk, ask, at)]
 
 
 def _order(clerk: Clerk, ask: AskVenue, at: int) -> VenueEvent:
@@ -112,11 +115,11 @@ def _trades(clerk: Clerk, ask: AskVenue, at: int) -> list[VenueEvent]:
         ask=ask.ask, venue=ask.venue, symbol=ask.symbol, since=ask.since, count=len(fills), venue_at=at)]
 
 
-def probed(clerk: Clerk, ask: AskVenue, at: int, *, tradable: bool, why: str = "") -> ProbeAnswered:
+def probed(clerk: Clerk, ask: AskVenue, at: int, *, why: str = "") -> ProbeAnswered:
     """Return whether a stop could be had at `at`; `why` is a reason why not that is not the exchange's own."""
     waiting = sum(working.conditional for working in clerk.working.values())
     full = waiting >= clerk.settings.max_conditional
-    own = "no instrument or no market" if not tradable else f"{waiting} conditional orders wait" if full else ""
+    own = f"{waiting} conditional orders wait" if full else ""
     what = why or own or "a stop can be had"
     return ProbeAnswered(
         ask=ask.ask, venue=ask.venue, symbol=ask.symbol, able=not (why or own), what=what, venue_at=at)

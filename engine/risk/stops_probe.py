@@ -21,7 +21,7 @@ PROBE_AGAIN, PROBE_FAILED_AGAIN, NO_ANSWER = 10 * MINUTE, 1 * MINUTE, 2 * MINUTE
 SOON = 2 * SECOND
 """Reports that are wanted at once are still no closer than this."""
 UNANSWERED = 10 * SECOND
-"""A report that was asked for and did not come is asked for again after this."""
+"""A report that was asked for and did not come is asked for again after this; a first probe that failed, too."""
 RULE = "engine.stop_probe"
 
 
@@ -55,7 +55,8 @@ class Desk:
             self.probe_at = at + (DAY if event.able else PROBE_AGAIN)
         elif isinstance(event, QueryFailed) and event.query is Query.PROBE:
             self.what = event.reason if self.able is None else self.what
-            self.probe_at = at + PROBE_FAILED_AGAIN
+            # At a start the price may be a moment away, and until a probe was had nothing is begun.
+            self.probe_at = at + (UNANSWERED if self.able is None else PROBE_FAILED_AGAIN)
 
     def report_due(self, interval: int, *, open_: bool) -> int | None:
         """Return when the account is to be asked for (ns), or None while nobody needs it."""
@@ -94,10 +95,12 @@ class Desk:
         """Return what is restrained while the venue has not shown that it takes stops."""
         if self.able:
             return None
-        why = f"a stop cannot be had ({self.what})" if self.able is False else f"no stop was tried yet ({self.what})"
+        why, again = f"no stop was tried yet ({self.what})", "again soon"
+        if self.able is False:
+            why, again = f"a stop cannot be had ({self.what})", "again every 10 minutes"
         return InForce(
             rule=RULE, instance=f"{RULE}[{self.venue}]", scope=Scope(venue=self.venue),
             restraint=Restraint(level=Level.ENTRIES_PAUSED), because="held" if self.able is None else "firing",
             since=self.since, clear_with="",
-            ends=f"{why}: ends with the first probe that can have one; tried again every 10 minutes",
+            ends=f"{why}: ends with the first probe that can have one; tried {again}",
         )

@@ -219,3 +219,15 @@ def test_what_is_held_at_a_price_nobody_knows_lets_nothing_be_added() -> None:
         reference_price=Decimal(0), post_only=False,
     ))
     assert reasons(wish(core, at, ENTRY)) == ["entry.exposure"]
+
+
+@pytest.mark.parametrize(("mode", "capped"), [(RunMode.LIMITED_LIVE, True), (RunMode.FULL_LIVE, False)])
+def test_the_caps_of_a_mode_are_told_and_are_no_restriction(mode: RunMode, capped: bool) -> None:
+    core = session(mode)
+    core.calm()
+    shown = status(core.state)
+    if capped:
+        assert shown["line"] == "MAY TRADE" and "limited.notional" in shown["why"], shown["why"]
+        assert [one["rule"] for one in shown["restrains"]] == ["limited.notional"]
+    else:
+        assert (shown["line"], shown["why"], shown["restrains"]) == ("MAY TRADE", "nothing restrains", [])

@@ -167,10 +167,15 @@ def test_a_probe_says_whether_a_stop_can_be_had() -> None:
     full.market(quote(99.9, 50, 100.1, 50))
     ask(full, Query.PROBE)
     full.let(SECOND)
-    ask(nothing := Floor(), Query.PROBE)
 
     assert [floor.events(ProbeAnswered)[0].able, full.events(ProbeAnswered)[0].able] == [True, False]
-    assert nothing.events(ProbeAnswered)[0].what == "no instrument or no market"
+
+
+def test_a_probe_before_the_first_price_proves_nothing() -> None:
+    ask(nothing := Floor(), Query.PROBE)
+    (failed,) = nothing.events(QueryFailed)
+    assert (failed.query, failed.reason) == (Query.PROBE, "no instrument or no market")
+    assert nothing.events(ProbeAnswered) == []
 
 
 def test_a_lost_reply_is_found_by_who_asks() -> None:

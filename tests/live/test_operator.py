@@ -241,9 +241,9 @@ def _status(place: Town) -> dict[str, Any]:
 
 
 def _calm(place: Town) -> bool:
-    """Whether an engine runs, and nothing keeps it from trading."""
+    """Whether an engine runs, and nothing keeps it from trading but the caps of its mode."""
     status = _status(place)
-    return bool(status.get("running")) and not status["restrains"]
+    return bool(status.get("running")) and status["line"] == "MAY TRADE"
 
 
 def _told(place: Town) -> list[str]:

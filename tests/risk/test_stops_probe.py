@@ -63,12 +63,14 @@ def test_a_failed_probe_proves_nothing_either_way() -> None:
     world.reported()
     world.failed(Query.PROBE)
     assert PROBE in world.holds() and world.told("page") == []
-    world.passes(61)
-    assert len(world.asked(Query.PROBE)) == 2
+    world.passes(11)
+    assert len(world.asked(Query.PROBE)) == 2, "at a start the price was a moment away"
     world.probed(able=True)
     world.passes(DAY // SECOND + 1)
     world.failed(Query.PROBE)
     assert not world.holds()
+    world.passes(30)
+    assert len(world.asked(Query.PROBE)) == 3, "nothing waits for it: a minute is soon enough"
 
 
 def test_an_answer_of_not_able_is_never_taken_for_able_whatever_it_says() -> None:
