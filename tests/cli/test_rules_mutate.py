@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.cli.conftest import Engine
@@ -28,7 +29,7 @@ def test_a_survivor_is_told_with_its_place_its_change_and_what_would_kill_it(eng
     said = engine("rules", "mutate", "--rule", "guard.depeg.usdt", "--workers", "1")
 
     assert said.code == 1, said.text
-    assert f"{DEPEG}:10:38: guard.depeg.usdt: expr: >= -> >" in said.out
+    assert re.search(str(DEPEG) + r":\d+:\d+: guard\.depeg\.usdt: expr: >= -> >", said.out)
     after = said.out.split("expr: >= -> >\n")[1]
     assert after.startswith("    fix: a sample exactly at the limit")
     assert engine("rules", "check").code == 0
@@ -74,7 +75,7 @@ def test_check_wants_to_see_a_guard_fire_clear_and_doubt(engine: Engine, project
     (project / DEPEG).write_text(rule + BLUNT.replace("{at: 7m, state: firing}, ", ""))
     some = engine("rules", "check", "--format", "json")
 
-    assert none.code == 2 and f"{DEPEG}:5:5: test-missing: guard.depeg.usdt has no test" in none.out
+    assert none.code == 2 and re.search(str(DEPEG) + r":\d+:5: test-missing: guard\.depeg\.usdt has no test", none.out)
     found = [json.loads(line) for line in some.out.splitlines()]
     assert some.code == 2
     assert [(one["code"], one["severity"], one["line"]) for one in found] == [

@@ -12,7 +12,7 @@ from engine.adapters.tape_writer import TapeWriter
 from tests.cli.conftest import Engine
 from tests.core.kit import told
 
-BEGIN, COUNT = 138_000, 12_000
+BEGIN, COUNT = 138_000, 16_000
 """The stretch of the demo in which USDT leaves its peg and comes back."""
 
 

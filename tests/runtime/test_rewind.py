@@ -333,7 +333,8 @@ class Editor(Watcher):
             # A slow machine gets its time with every effect until the edit is in force.
             return 0.0 if self.changed_at else 0.5
         if isinstance(effect, PlaceOrder):
-            changed = text.replace("default: 0.5\n", "default: 0.5\n    value: 0.4\n", 1)
+            head, name, rest = text.partition("- name: DEPEG_THRESHOLD_PCT\n")
+            changed = head + name + rest.replace("default: 0.5\n", "default: 0.5\n    value: 0.4\n", 1)
             self._flags.write_text(changed, encoding="utf-8")
         return 0.0
 
