@@ -79,7 +79,7 @@ def test_check_wants_to_see_a_guard_fire_clear_and_doubt(engine: Engine, project
     found = [json.loads(line) for line in some.out.splitlines()]
     assert some.code == 2
     assert [(one["code"], one["severity"], one["line"]) for one in found] == [
-        ("test-no-clearing", "error", 5), ("test-no-firing", "error", 5),
+        ("test-no-clearing", "error", 6), ("test-no-firing", "error", 6),
     ]
 
 
