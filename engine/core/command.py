@@ -40,6 +40,7 @@ Handler = Callable[[State, Input, list[Effect]], None]
 def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
     state.mode, state.asked, state.mode_held = event.mode, event.asked or event.mode, event.held
+    state.unguarded, state.unguarded_since = event.unguarded, item.at
     # A new process is the restart that a fault asks for, and the end of the halt under which the old one stopped.
     # But a run that was not taken up as it stood has orders that nobody decided here: a person says when to go on.
     state.faults = {what: since for what, since in state.faults.items() if what.startswith(NOT_TAKEN_UP)}

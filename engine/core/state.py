@@ -135,6 +135,9 @@ class State:
     """The mode that the last start asked for."""
     mode_held: tuple[str, ...] = ()
     """Why `mode` is not `asked`, and what lifts it."""
+    unguarded: tuple[str, ...] = ()
+    """What did not guard when this process took over something open: nothing is begun, what is open is kept."""
+    unguarded_since: int = 0
     session: Session = field(default_factory=Session)
     policy: Policy = field(default_factory=lambda: Policy((), 0))
     book_version: int = -1
@@ -195,6 +198,8 @@ class State:
             held.append(_by_itself("engine.no_rules", paused, "floor", ends="the first good reload: mend rules/"))
         if self.session.stopped_at is not None:
             held.append(self._stopped(self.session.stopped_at))
+        if self.unguarded:
+            held.append(self._unguarded())
         held += self.held
         denied = frozenset(one.symbol for one in self.ruling.denylist if not 0 < one.until <= self.at)
         if denied:
@@ -214,6 +219,15 @@ class State:
             restraint=Restraint(level=Level.REDUCE_ONLY), because=f"{DRY_RUN_FLAG} is on", since=since,
             ends=f"when {DRY_RUN_FLAG} is off again",
             clear_with=f"engine flag unset {DRY_RUN_FLAG}" if by_hand else "",
+        )
+
+    def _unguarded(self) -> InForce:
+        """Return what a start without some guard does to a run with something open."""
+        return InForce(
+            rule="engine.unguarded", instance="engine.unguarded", scope=EVERYTHING,
+            restraint=Restraint(level=Level.REDUCE_ONLY), because="not every guard guards", since=self.unguarded_since,
+            ends=f"a start at which every guard guards: {'; '.join(self.unguarded)}; then stop and start again",
+            clear_with="",
         )
 
     def watch_denials(self) -> None:

@@ -77,6 +77,8 @@ class Start:
     """The mode that was asked for; None where it is `mode`."""
     held: tuple[str, ...] = ()
     """Why `mode` is not what was asked for, and what lifts it, a line each."""
+    unguarded: tuple[str, ...] = ()
+    """Each guard that does not guard while something is open, why, and what makes it: nothing is begun."""
     strategies: tuple[str, ...] = ()
     """Who trades, in order, each with where it comes from: the engine itself, or a package and its version."""
 

@@ -59,6 +59,19 @@ def insist_on_guards(mode: RunMode, missing: tuple[Missing, ...]) -> None:
         )
 
 
+def guards_missed(mode: RunMode, missing: tuple[Missing, ...], *, open_: bool) -> tuple[str, ...]:
+    """Return what a start in a live `mode` says of guards that are `missing`, a line each with what to do.
+
+    With something `open_` a refusal would leave it without anybody who trails and repairs its
+    stops: such a start goes on, and begins nothing. With nothing open it raises RunError.
+    """
+    if mode is RunMode.DRY_RUN or not missing:
+        return ()
+    if not open_:
+        insist_on_guards(mode, missing)
+    return tuple(f"{one}: {one.fix}" for one in missing)
+
+
 def _of_rule(rule: RuleSpec, config: Config, values: Mapping[str, FlagValue]) -> Missing | None:
     place = f"{rule.place.file}:{rule.place.line}"
     if rule.enforcement is not Enforcement.ENFORCE:

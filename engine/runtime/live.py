@@ -21,7 +21,8 @@ from engine.ports.clock import Clock
 from engine.ports.journal import Journal
 from engine.ports.venue import VenueRefused
 from engine.runtime.cold_start import Beginning, beginning
-from engine.runtime.guards import insist_on_guards, unguarded
+from engine.runtime.config import Config
+from engine.runtime.guards import guards_missed, unguarded
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
 from engine.runtime.live_drive import LiveDrive, LiveSetting
@@ -29,7 +30,7 @@ from engine.runtime.modes import decided
 from engine.runtime.options import Observer, RunError, RunInfo, RunOptions
 from engine.runtime.recover import Recovered, begin_or_recover, start_of
 from engine.runtime.settings_live import LiveSettings
-from engine.runtime.statedir import StateDir, check_room
+from engine.runtime.statedir import JOURNAL, StateDir, check_room
 from engine.runtime.wiring import guarded, steady_clock
 from engine.runtime.wiring_live import local_bus, producers_of, told_notifier
 
@@ -50,7 +51,8 @@ def run_live(options: RunOptions, observer: Observer) -> dict[str, Any]:
     live = begun.config.settings.live.at(options.environment)
     _checked(options, live)
     producers = producers_of(live)
-    guarded(begun.config, producers, options.mode)
+    # Whether a run that goes on has something open is only known once it was recovered.
+    guarded(begun.config, producers, options.mode, insist=not (path / JOURNAL).exists())
     with StateDir.acquire(path, now=clock.now()) as where:
         check_room(where.path, begun.config.settings.run.free_disk)
         journal = options.journal(where.path)
@@ -101,6 +103,18 @@ def stopped_by_hand(run: Recovered) -> str:
     return f"{DRY_RUN_FLAG} was set by hand: nothing is begun until `engine flag unset {DRY_RUN_FLAG}`"
 
 
+def missed_guards(mode: RunMode, config: Config, run: Recovered) -> tuple[str, ...]:
+    """Return what is told of guards that do not guard as `run` goes on, on what stands on disk (`config`) or its own.
+
+    RunError where nothing is open: no position, and no order that may become one.
+    """
+    on_disk = unguarded(config, config.flag_book().values)
+    missing = tuple(dict.fromkeys((*on_disk, *unguarded(run.config, run.state.flags.values))))
+    book = run.state.execution
+    open_ = any(one.quantity for one in book.positions()) or bool(book.all_live())
+    return guards_missed(mode, missing, open_=open_)
+
+
 Parts = tuple[Beginning, Recovered, LiveSettings]
 Kept = tuple[Journal, Clock]
 
@@ -114,7 +128,7 @@ def _set_up(
     # Who threw the switch while money was out wants nothing begun; what is open is still theirs to be guarded.
     judged = {**values, DRY_RUN_FLAG: False} if stopped else values
     decision = decided(options.mode, run.config, judged, options.verdict)
-    insist_on_guards(options.mode, unguarded(run.config, values))
+    unheld = missed_guards(options.mode, begun.config, run)
     mode, held = decision.mode, tuple(str(one) for one in decision.held)
     check_same_money(run, mode)
     if mode is not RunMode.DRY_RUN:
@@ -122,13 +136,14 @@ def _set_up(
         run.paper = None
     start = replace(
         start_of(journal, run, mode, epoch=os.urandom(EPOCH_BYTES).hex(), venues=(live.venue,)),
-        asked=decision.asked, held=held,
+        asked=decision.asked, held=held, unguarded=unheld if mode is not RunMode.DRY_RUN else (),
     )
     first: tuple[Command, ...] = tuple(one for one in (run.broken, begun.refused) if one is not None)
     lost = "" if begun.trouble else keep_last_good(where.path / LAST_GOOD, begun.config.blobs.source)
     lame = guarded(run.config, frozenset(run.producers), RunMode.DRY_RUN)
     planned = planned_notes(run.config.flag_specs, values)
-    notes = tuple(note for note in (stopped, *held, lost, *begun.trouble, *begun.notes, *run.notes, *planned) if note)
+    told = (stopped, *held, *unheld, lost, *begun.trouble, *begun.notes, *run.notes, *planned)
+    notes = tuple(note for note in told if note)
     setting = LiveSetting(
         run=run, start=start, live=live, builder=options.world, journal=journal, clock=clock, observer=observer,
         notifier=told_notifier(), bus=local_bus(), root=options.root, environment=options.environment,

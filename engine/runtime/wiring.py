@@ -69,12 +69,14 @@ def wire(
     )
 
 
-def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[tuple[str, str], ...]:
+def guarded(
+    config: Config, producers: frozenset[str], mode: RunMode, *, insist: bool = True
+) -> tuple[tuple[str, str], ...]:
     """Return (rule, the signals none of `producers` makes) for each rule that has such; RunError if `mode` is live.
 
-    A live mode also wants every guard enforced; see `unguarded`. Asked before a state directory
-    is touched, so that a refused start leaves none behind that looks used: ConfigError where a
-    strategy cannot be had.
+    A live mode also wants every guard enforced, unless the caller does not `insist`; see
+    `unguarded`. Asked before a state directory is touched, so that a refused start leaves none
+    behind that looks used: ConfigError where a strategy cannot be had.
     """
     strategies_of(config)
     lame = unfed(config, producers)
@@ -86,7 +88,8 @@ def guarded(config: Config, producers: frozenset[str], mode: RunMode) -> tuple[t
             f"mode {mode.value} refused: nobody produces some signals in this run ({wanted})",
             "wire a producer, turn these rules off in a reviewed change, or run --mode dry-run",
         )
-    insist_on_guards(mode, unguarded(config, config.flag_book().values))
+    if insist:
+        insist_on_guards(mode, unguarded(config, config.flag_book().values))
     return lame
 
 

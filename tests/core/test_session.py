@@ -231,3 +231,20 @@ def test_the_caps_of_a_mode_are_told_and_are_no_restriction(mode: RunMode, cappe
         assert [one["rule"] for one in shown["restrains"]] == ["limited.notional"]
     else:
         assert (shown["line"], shown["why"], shown["restrains"]) == ("MAY TRADE", "nothing restrains", [])
+
+
+def test_a_process_without_some_guard_keeps_what_is_open_and_begins_nothing() -> None:
+    core = session(RunMode.LIMITED_LIVE)
+    at = core.calm() + SECOND
+    lost = "stop validator is disabled by STOP_VALIDATOR_ENABLED: engine flag unset STOP_VALIDATOR_ENABLED"
+    core.tell(at, replace(START, mode=RunMode.LIMITED_LIVE, epoch="next", unguarded=(lost,)))
+    held = next(one for one in core.state.policy.in_force if one.rule == "engine.unguarded")
+    assert (held.restraint.level, held.since) == (Level.REDUCE_ONLY, core.begin + at)
+    assert lost in held.ends and "start again" in held.ends
+    assert "level" in reasons(wish(core, at + 1, ENTRY))
+    other = Core()
+    load_state(other.state, dump_state(core.state))
+    assert other.state.unguarded == (lost,) and other.state.unguarded_since == core.begin + at
+
+    core.tell(at + 2, replace(START, mode=RunMode.LIMITED_LIVE, epoch="third"))
+    assert not [one for one in core.state.policy.in_force if one.rule == "engine.unguarded"]
