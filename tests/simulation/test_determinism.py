@@ -29,7 +29,7 @@ def test_the_demo_is_the_same_twice_and_tells_its_story(tmp_path: Path) -> None:
     assert any('"level":"entries_paused"' in text for text in policies)
     latches = [text for text in effects if '"type":"LatchSet"' in text]
     tripped = {text.split('"rule":"')[1].split('"')[0] for text in latches}
-    assert tripped == {"kill.daily_loss", "guard.depeg.usdt", "kill.health"}
+    assert tripped == {"kill.daily_loss", "guard.depeg.usdc", "guard.depeg.usdt", "kill.health"}
 
 
 def test_a_normal_day_is_not_restricted(tmp_path: Path) -> None:

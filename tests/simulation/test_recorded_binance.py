@@ -28,7 +28,8 @@ def test_all_messages_are_used_and_two_runs_agree(tmp_path: Path) -> None:
     for key in ("digest", "state_digest"):
         assert first.summary[key] == second.summary[key]
     assert first.info is not None
-    assert [rule for rule, _ in first.info.unwired] == ["guard.depeg.usdt"]
+    unwired = {rule for rule, _ in first.info.unwired}
+    assert "guard.depeg.usdt" in unwired and all(rule.startswith("guard.depeg.") for rule in unwired)
 
 
 @needs_shared
