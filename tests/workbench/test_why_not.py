@@ -102,8 +102,9 @@ def test_a_held_condition_has_its_timer_and_its_own_answer() -> None:
     found = only(answers("kill.health", {"name": "health_measured", "value": 1, "age_s": 0}, calm))
     timer = only(found["timers"])
 
-    assert [one["role"] for one in found["conditions"]] == ["expr", "held(health_measured >= 1 and maintenance_active < 0.5, 5m)"]
-    assert timer["timer"] == "held(health_measured >= 1 and maintenance_active < 0.5, 5m)"
+    held = "held(health_measured >= 1 and maintenance_active < 0.5, 5m)"
+    assert [one["role"] for one in found["conditions"]] == ["expr", held]
+    assert timer["timer"] == held
     assert timer["until"] - found["at"] == 300_000_000_000
     assert found["conditions"][0]["parts"][0]["changes"][0]["to"] == 2
 
