@@ -55,7 +55,7 @@ _COLD = """  - id: guard.made.n{number}
     kind: guard
     summary: Made up, moved once a minute
     runbook: RUNBOOK.md#usdt-wobbly
-    expr: pct(abs(peg_usdt_usd - 1)) >= {limit}
+    expr: pct(abs(peg_usdt_usd - 1)) >= {far}
     restrain: {{level: entries_paused}}
 """
 
@@ -121,7 +121,9 @@ def write_root(place: Path, case: Case) -> None:
             one.setdefault("parameters", {})["symbols"] = [coin.symbol for coin in coins(case.symbols)[LISTED:]]
     strategies.write_text(yaml.safe_dump(held, sort_keys=False), encoding="utf-8")
     if case.rule:
-        rules = "".join(case.rule.format(number=number, limit=900 + number) for number in range(ADDED))
+        rules = "".join(
+            case.rule.format(number=number, limit=900 + number, far=5 + number / 10) for number in range(ADDED)
+        )
         (place / "rules" / "made.yaml").write_text(f"version: 1\nrules:\n{rules}", encoding="utf-8")
 
 
@@ -135,6 +137,7 @@ def run_once(root: Path, tape: Path, state: Path) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit(f"the run ended with {done.returncode}:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    assert found["orders"] or found["events"] < EVENTS / 2, "nothing was traded: the rules of this case hold everything"
     return {**found, "processor_seconds": processor_seconds() - before}
 
 
