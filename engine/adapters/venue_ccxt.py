@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
+from engine.adapters.venue_binance_codes import Cause, Trouble
 from engine.adapters.venue_ccxt_asks import FAILURES
 from engine.adapters.venue_ccxt_checks import checklist, errand_of, opened
 from engine.adapters.venue_ccxt_common import CommonDesk
@@ -71,6 +72,8 @@ class CcxtVenue:
         )
         self._stream = UserStream(self._wire, self._hearing, told, tell)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tried = asyncio.Event()
+        """No try to open is on its way or awaited: until then nothing leaves, for nothing of the venue is proven."""
         self._closing = False
 
     @property
@@ -80,6 +83,7 @@ class CcxtVenue:
 
     async def open(self) -> tuple[InstrumentDefined, ...]:
         """Connect, check clock, symbols, key and position mode; return what can be traded. Raises VenueRefused."""
+        self._tried.clear()
         await self._wire.close()
         try:
             self._wire.start()
@@ -89,6 +93,12 @@ class CcxtVenue:
         except VenueRefused as refused:
             await self._wire.close()
             raise VenueRefused(self._keys.scrubbed(refused.what), self._keys.scrubbed(refused.fix)) from None
+        except BaseException:
+            # Also where the run ends meanwhile: connections left open are told of by nobody but the interpreter.
+            await self._wire.close()
+            raise
+        finally:
+            self._tried.set()
         at = self._clock.now()
         return tuple(InstrumentDefined(instrument=one, venue_at=at) for one in self._hearing.instruments.values())
 
@@ -152,6 +162,7 @@ class CcxtVenue:
         async def end() -> None:
             events: Events
             try:
+                await self._tried.wait()
                 events = await work()
             except asyncio.CancelledError:
                 events = (fallen("the run ended before the answer"),)
@@ -176,6 +187,7 @@ class CcxtVenue:
     async def close(self, patience_s: float) -> None:
         """Let what is on the wire end for at most `patience_s`, then let go. Orders at the venue stay."""
         self._closing = True
+        self._tried.set()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=patience_s)
             for task in late:
@@ -209,6 +221,9 @@ class FuturesClient(FuturesDesk):
     async def _probed(self, symbol: str) -> tuple[bool, str]:
         instruments = self._hearing.instruments
         instrument = instruments.get(symbol) or next(iter(instruments.values()), None)
+        if self._wire.exchange is None:
+            # Not that it takes no stop: it was not asked.
+            raise WireTrouble(Trouble(cause=Cause.NOT_SENT, text="the venue is not open"))
         if instrument is None:
             return False, "no instrument is known"
         return await probed(self._wire, self.asking, instrument)

@@ -99,6 +99,8 @@ def test_without_the_package_nothing_is_begun_and_the_place_is_named(world: dict
 
 
 def test_a_run_is_not_resumed_without_the_strategies_that_it_began_with(world: dict[str, Path]) -> None:
-    done = run(world, "whole", "--resume", installed=False)
+    begun = run(world, "known")
+    assert begun.returncode == 0, begun.stderr
+    done = run(world, "known", "--resume", installed=False)
 
     assert done.returncode == 2 and "new_high" in done.stdout + done.stderr

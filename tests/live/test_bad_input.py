@@ -22,6 +22,9 @@ from tests.live.town import VENUE, Town, check_books, rising, town
 
 CALM = {"STOP_VALIDATOR_INTERVAL_SEC": "10", "STOP_VALIDATOR_GRACE_SEC": "5"}
 TIME, INFO, ACCOUNT = "/fapi/v1/time", "/fapi/v1/exchangeInfo", "/fapi/v3/account"
+MODE = "/fapi/v1/positionSide/dual"
+OPENING = (TIME, INFO, ACCOUNT, MODE, "/fapi/v1/depth", "/fapi/v1/fundingInfo", "/fapi/v1/premiumIndex")
+"""What is asked before a venue may be used, and of anybody."""
 AHEAD = WireRule(kind=WireFault.CLOCK_SKEW, path=TIME, nth=1, hold=300 * SECOND)
 HTML = WireRule(kind=WireFault.HTTP, path=TIME, nth=1, status=503, worked=False)
 REVOKED = WireRule(kind=WireFault.REJECT, path=ACCOUNT, nth=1, code=-2015)

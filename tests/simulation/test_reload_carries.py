@@ -54,4 +54,6 @@ def test_reloads_all_along_a_run_leave_its_orders_latches_and_timers(tmp_path: P
     moved = [one["at"] for one in uncut if one["type"] == "RuleMoved"]
     changed = [one for one in effects(root / "state") if one["type"] == "RulingChanged"]
     assert min(moved) < changed[-1]["at"] and changed[0]["at"] < max(moved)
-    assert all(one["orphaned"] == [] and one["begun"] <= 2 for one in changed)
+    # Of every second edit two rules begin anew, however many of them a slow machine takes up in one reload.
+    assert all(one["orphaned"] == [] for one in changed)
+    assert sum(one["begun"] for one in changed) <= 2 * (turn // 2)
