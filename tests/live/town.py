@@ -92,7 +92,7 @@ class Town:
     def environment(self) -> dict[str, str]:
         return {
             **os.environ, **FLAGS, "ENGINE_VENUE_URL": self.server.url, "BINANCE_API_KEY": KEY,
-            "BINANCE_API_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT), **self.flags,
+            "BINANCE_API_SECRET": SECRET, "PYTHONPATH": str(ROOT), **self.flags,
         }
 
     async def start(self, module: str = "engine", *words: str) -> asyncio.subprocess.Process:
