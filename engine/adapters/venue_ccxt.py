@@ -19,7 +19,9 @@ from engine.adapters.venue_ccxt_futures import FuturesDesk
 from engine.adapters.venue_ccxt_hearing import Hearing
 from engine.adapters.venue_ccxt_keys import Keys
 from engine.adapters.venue_ccxt_lanes import TurnMissed
+from engine.adapters.venue_ccxt_orders import lane_of
 from engine.adapters.venue_ccxt_probe import probed
+from engine.adapters.venue_ccxt_rate import SendLane
 from engine.adapters.venue_ccxt_stream import UserStream
 from engine.adapters.venue_ccxt_terms import CcxtTerms, seconds
 from engine.adapters.venue_ccxt_told import Told
@@ -36,6 +38,8 @@ _CLOCK_EVERY_S = 10.0
 """Often enough to keep a connection open beside the clock's offset: an order that must first connect leaves late,
 and between its last look at the policy and the wire lies the time that takes."""
 _NO_ANSWER = (*FAILURES, TurnMissed, Withheld)
+_AFTERWARDS_S = 0.1
+"""How long whoever drives us gets, when the last answer came, to wish for the stop of what was just bought."""
 Events = tuple[VenueEvent, ...]
 
 
@@ -75,6 +79,8 @@ class CcxtVenue:
         self._tried = asyncio.Event()
         """No try to open is on its way or awaited: until then nothing leaves, for nothing of the venue is proven."""
         self._closing = False
+        """The run ends: what adds risk does not leave any more."""
+        self._closed = False
 
     @property
     def name(self) -> str:
@@ -129,7 +135,7 @@ class CcxtVenue:
         def fallen(why: str) -> VenueEvent:
             return OrderUncertain(client_id=order.client_id, reason=why, venue_at=self._clock.now())
 
-        if self._closing:
+        if self._closed or (self._closing and lane_of(order) is SendLane.ENTRY):
             self._tell(OrderRejected(client_id=order.client_id, code="", reason="not sent: the run ends",
                                      venue_at=at, kind=Rejection.NOT_SENT))
             return
@@ -185,15 +191,23 @@ class CcxtVenue:
                           fix="see the lines of `engine run`, and the venue's status page"),)
 
     async def close(self, patience_s: float) -> None:
-        """Let what is on the wire end for at most `patience_s`, then let go. Orders at the venue stay."""
+        """Let what is on the wire end for at most `patience_s`, then let go. Orders at the venue stay.
+
+        Until then stops, exits and cancels still leave: an entry that fills at the very end is not left bare.
+        """
         self._closing = True
         self._tried.set()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=patience_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1.0)
+        now = asyncio.get_running_loop().time
+        ends = now() + patience_s
+        while self._tasks and now() < ends:
+            await asyncio.wait(self._tasks, timeout=ends - now())
+            await asyncio.sleep(_AFTERWARDS_S)
+        self._closed = True
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1.0)
         await self._wire.close()
 
 

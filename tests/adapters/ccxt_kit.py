@@ -92,6 +92,12 @@ class RecordingVenue:
     def sent(self, method: str, path: str) -> list[Asked]:
         return [one for one in self.asked if (one.method, one.path) == (method, path)]
 
+    async def until_asked(self, method: str, path: str, within_s: float = 5.0) -> None:
+        """Wait until such a request is here."""
+        async with asyncio.timeout(within_s):
+            while not self.sent(method, path):
+                await asyncio.sleep(0.005)
+
     async def say(self, payload: object) -> None:
         for socket in self.sockets:
             if not socket.closed:
