@@ -42,7 +42,8 @@ def add_parser(subparsers: Any) -> None:
         add_shared(parser)
     putting.add_argument("value", metavar="VALUE", help="a number, true, false or a word")
     putting.add_argument("--reason", default="", metavar="TEXT", help="needed where the value protects less")
-    putting.add_argument("--ttl", default="", metavar="D", help="ends by itself after this long, such as 2h")
+    putting.add_argument("--ttl", default="", metavar="D",
+                         help="ends by itself after this long, such as 2h; with no engine running, from its next start")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -131,6 +132,8 @@ def _whence(row: Row) -> str:
 
 
 def _left(row: Row) -> str:
+    if row["waits_ns"] is not None:
+        return f", {span(row['waits_ns'])} from the next start"
     return "" if row["left_ns"] is None else f", {span(row['left_ns'])} left"
 
 

@@ -151,9 +151,10 @@ def _rearm(state: State, item: Input, out: list[Effect]) -> None:
 
 def _set_flag(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(SetFlagCommand, item.event)
-    until = item.at + event.ttl if event.ttl else 0
+    until = item.at + event.ttl if event.ttl and not event.offline else 0
     accepted, text, changes = state.flags.set_operator(
-        item.at, event.name, event.value, reason=event.reason, actor=event.actor, until=until
+        item.at, event.name, event.value, reason=event.reason, actor=event.actor, until=until,
+        waits=event.ttl if event.offline else 0,
     )
     _apply_flags(state, item.at, changes, out)
     _answer(out, item.at, "flag set", accepted, text)

@@ -193,6 +193,8 @@ def begin_waiting(state: State, at: int, out: list[Effect]) -> None:
     if state.overrides.waiting:
         state.overrides.begin_waiting(at)
         rejoin(state, at, out)
+    if state.flags.waiting:
+        state.flags.begin_waiting(at)
 
 
 def restriction_words(one: Restriction) -> str:

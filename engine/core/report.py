@@ -36,7 +36,10 @@ def status(state: State) -> Data:
         "nearest": _nearest(state),
         "stale": _stale(state),
         "overrides": [
-            {"flag": flag.name, "value": flag.value, "reason": flag.reason, "actor": flag.actor, "until": flag.until}
+            {
+                "flag": flag.name, "value": flag.value, "reason": flag.reason, "actor": flag.actor,
+                "until": flag.until, "waits": flag.waits,
+            }
             for flag in state.flags.overrides()
         ],
         **overrides_status(state),
@@ -153,14 +156,12 @@ def _daily_loss(state: State) -> Data:
 
 
 def _nearest(state: State) -> list[Data]:
-    views = [view for view in state.book.views(state.at) if view.margin is not None and view.guarding]
-    views.sort(key=lambda view: (view.margin, view.instance))
     return [
         {
             "instance": view.instance, "state": view.state, "margin": round(view.margin or 0.0, 4),
             "inputs": dict(view.inputs),
         }
-        for view in views[:3]
+        for view in state.book.nearest(state.at, 3)
     ]
 
 
@@ -179,9 +180,7 @@ def _stale(state: State) -> list[Data]:
 
 
 def _not_guarding(state: State) -> list[Data]:
-    return [
-        {"rule": view.instance, "why": view.why_not} for view in state.book.views(state.at) if not view.guarding
-    ]
+    return [{"rule": instance, "why": why} for instance, why in state.book.idle()]
 
 
 def _latches(state: State) -> list[Data]:

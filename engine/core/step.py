@@ -100,7 +100,7 @@ def wake(state: State, at: int) -> Step:
 def _take(state: State, item: Input, out: list[Effect]) -> None:
     event, at = item.event, item.at
     kind = type(event)
-    if state.overrides.waiting:
+    if state.overrides.waiting or state.flags.waiting:
         begin_waiting(state, at, out)
     state.reducers.fold(item)
     derived: list[Derived] = []

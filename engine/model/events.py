@@ -116,6 +116,8 @@ class SetFlagCommand:
     value: FlagValue
     reason: str
     ttl: int
+    offline: bool = False
+    """Asked for while no engine ran: the ttl counts from when the run goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

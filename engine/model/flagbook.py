@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.model.codec import Data, canonical, to_data
 from engine.model.effects import FlagChanged
 from engine.model.flag_values import fit, flag_text, loosens, nearest_flags, planned_note, unknown_flag, with_unit
 from engine.model.flags import Flag, FlagSpec, FlagValue, Layer
-from engine.model.time import format_second
+from engine.model.time import format_duration, format_second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A value in the operator layer; `until` is ns, 0 for no end."""
+    """A value in the operator layer; `until` is ns, 0 for no end, or for one that is not known while it `waits`."""
 
     value: FlagValue
     reason: str
     actor: str
     until: int
+    waits: int = 0
+    """How long (ns) it holds from when the run goes on, 0 once that is known: it was set while no engine ran."""
 
 
 Answer = tuple[bool, str, list[FlagChanged]]
@@ -48,6 +50,8 @@ class FlagBook:
         self._file = self._checked(file or {})
         self._environment = self._checked(environment or {})
         self._operator: dict[str, Override] = {}
+        self.waiting = False
+        """Whether the time of some operator value has not begun, because no engine ran when it was set."""
         self.values: Mapping[str, FlagValue] = {}
         self._resolve()
         self.base = canonical({
@@ -63,7 +67,7 @@ class FlagBook:
         if override is not None:
             return Flag(
                 name=name, value=override.value, layer=Layer.OPERATOR, reason=override.reason, actor=override.actor,
-                until=override.until,
+                until=override.until, waits=override.waits,
             )
         return Flag(name=name, value=self.values[name], layer=self._base_layer(name))
 
@@ -92,12 +96,13 @@ class FlagBook:
         return nearest_flags(name, self.specs)
 
     def set_operator(  # noqa: PLR0913 -- an order of an operator with its reason and its end
-        self, at: int, name: str, value: FlagValue, *, reason: str, actor: str, until: int = 0
+        self, at: int, name: str, value: FlagValue, *, reason: str, actor: str, until: int = 0, waits: int = 0
     ) -> Answer:
         """Put `value` (text is read as the flag's kind) over every other layer until `until` (ns, 0 for good).
 
-        Refused, with the reason: an undeclared name, a value that does not fit, an end that is
-        past, and a value that protects less without a reason.
+        With `waits` it ends that long (ns) after `begin_waiting`, and not before. Refused, with
+        the reason: an undeclared name, a value that does not fit, an end that is past, and a value
+        that protects less without a reason.
         """
         spec = self.specs.get(name)
         if spec is None:
@@ -112,9 +117,12 @@ class FlagBook:
         if loosens(spec, before, wanted) and not reason.strip():
             told = f"{flag_text(before)} to {flag_text(wanted)}"
             return False, f"{name}: from {told} protects less; say why with --reason", []
-        self._operator[name] = Override(value=wanted, reason=reason, actor=actor, until=until)
+        self._operator[name] = Override(value=wanted, reason=reason, actor=actor, until=until, waits=waits)
+        self.waiting = self._waits()
         changes = self._changed(at, name, before, actor, reason)
         ends = f" until {format_second(until)}" if until else ""
+        if waits:
+            ends = f" until {format_duration(waits)} after the run goes on"
         was = "unchanged" if not changes else f"was {flag_text(before)}"
         told = f"{name} is {with_unit(spec, wanted)}{ends} ({was}); `engine flag unset {name}` ends it"
         note = planned_note(spec, wanted)
@@ -130,6 +138,7 @@ class FlagBook:
             return False, f"{name} has no operator value; {flag_text(self.values[name])} is from {layer.value}", []
         before = self.values[name]
         del self._operator[name]
+        self.waiting = self._waits()
         changes = self._changed(at, name, before, actor, "unset")
         now = with_unit(spec, self.values[name])
         return True, f"{name} is {now} again, from {self._base_layer(name).value} (was {flag_text(before)})", changes
@@ -140,6 +149,14 @@ class FlagBook:
             # Asked at every event, and most runs never have an operator value.
             return None
         return min((override.until for override in self._operator.values() if override.until), default=None)
+
+    def begin_waiting(self, at: int) -> None:
+        """Let the time of the values run from `at` on that were set while no engine ran."""
+        self._operator = {
+            name: replace(one, until=at + one.waits, waits=0) if one.waits else one
+            for name, one in self._operator.items()
+        }
+        self.waiting = False
 
     def fire(self, at: int) -> list[FlagChanged]:
         """End the operator values that are due up to `at`; return what that changed."""
@@ -172,8 +189,12 @@ class FlagBook:
                 self._operator[name] = Override(**{**kept, "value": fit(spec, kept["value"])})
             except ValueError as error:
                 lost.append(f"operator value of {name} left out: {error}")
+        self.waiting = self._waits()
         self._resolve()
         return tuple(lost)
+
+    def _waits(self) -> bool:
+        return any(override.waits for override in self._operator.values())
 
     def _changed(self, at: int, name: str, before: FlagValue, actor: str, reason: str) -> list[FlagChanged]:
         self._resolve()

@@ -62,3 +62,5 @@ class Flag:
     reason: str = ""
     actor: str = ""
     until: int = 0
+    waits: int = 0
+    """How long (ns) it holds from when the run goes on: it was set while no engine ran, and has no `until` yet."""

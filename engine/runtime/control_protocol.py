@@ -25,9 +25,8 @@ from engine.model.events import (
     SetFlagCommand,
     UnsetFlagCommand,
 )
-from engine.model.time import parse_duration
 from engine.runtime.control_overrides import OVERRIDE_VERBS
-from engine.runtime.control_words import LONGEST_TEXT, BadRequest, shown, text
+from engine.runtime.control_words import LONGEST_TEXT, BadRequest, duration, shown, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +106,10 @@ def _set_flag(request: Mapping[str, Any], actor: str) -> Command:
     value = request.get("value")
     if not isinstance(value, str | bool | int | float):
         raise BadRequest("flag set needs a value", "send a number, true, false or a word under `value`")
-    ttl = text(request, "ttl", optional=True)
+    # A ttl of 0s is refused: nobody means "for ever" by it.
+    ns = duration(request, "ttl", optional=True)
     try:
-        ns = parse_duration(ttl) if ttl else 0
         number = float(value) if type(value) is int else value
-    except ValueError as error:
-        raise BadRequest(str(error), "leave ttl out for no end") from None
     except OverflowError:
         raise BadRequest("the value is too large for a number", "send a number that a flag can have") from None
     return SetFlagCommand(

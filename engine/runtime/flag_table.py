@@ -47,6 +47,7 @@ def _row(
         "shown": with_unit(spec, value), "layer": layer.value,
         "below": shown if override is None else shown[1:], "masks": shown[1:],
         "left_ns": max(0, until - now) if until else None,
+        "waits_ns": (0 if override is None else override.get("waits") or 0) or None,
         "reason": "" if override is None else str(override.get("reason", "")),
         "actor": "" if override is None else str(override.get("actor", "")),
         "bounds": bounds_text(spec) or ", ".join(spec.words), "summary": spec.summary, "tightens": spec.tightens,

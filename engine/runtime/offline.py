@@ -35,6 +35,7 @@ from engine.model.override_commands import (
     RestrictCommand,
     WaiveCommand,
 )
+from engine.model.time import format_duration
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
 from engine.runtime.configured import config_of, journalled_config
 from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
@@ -73,7 +74,7 @@ def journal_command(where: Path, request: Mapping[str, Any], *, root: Path, now:
         return failure(what, "start the engine on this --state, then say it again")
     if isinstance(command, HaltCommand):
         command = replace(command, source="offline")
-    if isinstance(command, RestrictCommand | DenyCommand) and command.ttl:
+    if isinstance(command, RestrictCommand | DenyCommand | SetFlagCommand) and command.ttl:
         command = replace(command, offline=True)
     with StateDir.acquire(where, now=now) as held:
         journal = open_journal(held.path)
@@ -127,6 +128,8 @@ def _take(journal: Journal, command: Command, root: Path) -> Data:
         journal.append_input(tail.seq + 1, tail.at, command)
         journal.commit(durable=True)
         text = "journalled; no engine is running, so it is obeyed when this run goes on"
+        if isinstance(command, RestrictCommand | DenyCommand | SetFlagCommand) and command.ttl:
+            text += f", and its {format_duration(command.ttl)} begin there"
         return {"accepted": True, "text": text, "status": journal.get_status()}
     return _step(journal, command, *last)
 

@@ -46,6 +46,14 @@ def test_a_flag_is_told_with_its_layer_what_it_masks_and_who_reads_it() -> None:
     assert found["DEPEG_EXIT_RISK"]["bounds"] == "false, dry_run, true"
 
 
+def test_a_time_that_has_not_begun_is_told_as_such(engine: Engine, after_demo: Path) -> None:
+    """Set while no engine runs, its hours are those after the next start, here and in the status."""
+    done = engine("flag", "set", "ENTRY_MAX_SPREAD_BPS", "40", "--ttl", "2h", "--state", after_demo)
+    assert done.code == 0 and "40 bps until 2h after the run goes on" in done.out, done.text
+    for words in (("flags", "ENTRY_MAX_SPREAD_BPS"), ("flags",), ("overrides",)):
+        assert "2h from the next start" in engine(*words, "--state", after_demo).out
+
+
 def test_the_table_and_the_page_say_it_in_words() -> None:
     lines = table_lines(list(rows().values()), PLAIN)
     (spread,) = [line for line in lines if " ENTRY_MAX_SPREAD_BPS " in line]

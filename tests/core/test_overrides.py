@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from engine.cli.story import Line
 from engine.cli.story import told as line_of
 from engine.core.report import status
 from engine.model.effects import CancelOrder, LatchSet
-from engine.model.events import Command, HaltCommand, ResumeCommand, SetFlagCommand
+from engine.model.events import Command, HaltCommand, ResumeCommand, SetFlagCommand, UnsetFlagCommand
 from engine.model.orders import Intent
 from engine.model.override_commands import (
     DenyCommand,
@@ -260,6 +261,58 @@ def test_the_hour_of_an_engine_that_was_down_begins_when_it_goes_on(command: Com
     assert core.order(A) in ("level", "denied")
     core.spread(CALM, at=morning + HOUR)
     assert core.order(A) == "500"
+
+
+@pytest.mark.parametrize("goes_on", ["start", "market"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_hour_of_a_flag_begins_when_the_run_goes_on_too(goes_on: str, kept: bool) -> None:
+    """Whatever lies between the two, other flags and restarts among it: nothing else begins it, and nothing twice."""
+    core = calm()
+
+    def limit() -> tuple[object, int, int]:
+        flag = core.state.flags.flag("ENTRY_MAX_SPREAD_BPS")
+        return flag.value, flag.until and flag.until - T0, flag.waits
+
+    shipped = core.state.flags.values["ENTRY_MAX_SPREAD_BPS"]
+    for_an_hour = SetFlagCommand(
+        actor=ANN, name="ENTRY_MAX_SPREAD_BPS", value=20.0, reason="", ttl=HOUR, offline=True
+    )
+    answer = core.said(for_an_hour)
+    assert answer.accepted and "is 20 bps until 1h after the run goes on (was 50); " in answer.text
+    core.said(replace(for_an_hour, name="WARMUP_SEC", value=90.0, ttl=0))
+    assert limit() == (20.0, 0, HOUR)
+    (shown,) = [one for one in status(core.state)["overrides"] if one["flag"] == "ENTRY_MAX_SPREAD_BPS"]
+    assert (shown["until"], shown["waits"]) == (0, HOUR)
+    morning = 3 * HOUR
+    core = core.resumed()
+    core.wake(morning - SECOND)
+    assert limit() == (20.0, 0, HOUR), "none of the night counts"
+    if goes_on == "start":
+        core.tell(START, morning)
+    core.spread(CALM, at=morning)
+    assert limit() == (20.0, morning + HOUR, 0)
+    if kept:
+        core = core.resumed()
+        core.tell(START, morning + MINUTE)
+    core.wake(morning + HOUR - 1)
+    assert limit() == (20.0, morning + HOUR, 0)
+    core.wake(morning + HOUR)
+    assert limit() == (shipped, 0, 0)
+
+
+@pytest.mark.parametrize("after", ["unset", "set"])
+def test_what_waits_is_taken_back_or_set_anew_like_any_other(after: str) -> None:
+    core = calm()
+    command = SetFlagCommand(actor=ANN, name="WARMUP_SEC", value=90.0, reason="", ttl=HOUR, offline=True)
+    core.said(command)
+    assert status(core.state)["overrides"][0]["waits"] == HOUR
+    core.said(
+        UnsetFlagCommand(actor=ANN, name="WARMUP_SEC") if after == "unset" else replace(command, value=95.0, ttl=0)
+    )
+    assert not any(one["waits"] for one in status(core.state)["overrides"])
+    core.tell(START, 9 * HOUR)
+    assert core.state.flags.values["WARMUP_SEC"] == (60.0 if after == "unset" else 95.0)
+    assert core.state.flags.next_due() is None
 
 
 # Maintenance and the rule that forgives.

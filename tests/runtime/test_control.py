@@ -164,6 +164,7 @@ def test_ping_is_answered_without_the_loop(engine: Engine) -> None:
         ({"verb": "flag set", "name": "A_B", "value": [1]}, "needs a value", "send a number"),
         ({"verb": "flag set", "name": "A_B", "value": 10**400}, "too large", "send a number"),
         ({"verb": "flag set", "name": "A_B", "value": 1, "ttl": "5"}, "'5' is not a duration", "leave ttl out"),
+        ({"verb": "flag set", "name": "A_B", "value": 1, "ttl": "0s"}, "0s is no time at all", "leave ttl out"),
         ({"verb": "flag set", "name": 5.5, "value": 1}, "needs a text under 'name'", "send"),
     ],
 )

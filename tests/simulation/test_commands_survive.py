@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.model.time import MINUTE
 from tests.simulation.command import ROOT, command, environment, run_json
 from tests.simulation.test_kill_and_resume import await_socket
 
@@ -38,6 +39,29 @@ def test_a_halt_and_a_flag_outlive_the_process_that_heard_them(tmp_path: Path, w
     assert inputs(state) == {"Start": 1, "SetFlagCommand": 1, "HaltCommand": 1, "StopCommand": 1}
     again = run_json(*DAY[:3], "--speed", "max", "--resume", "--state", str(state))
     assert (again["digest"], again["state_digest"]) == (resumed["digest"], resumed["state_digest"])
+
+
+def test_the_hour_of_a_flag_set_after_a_crash_begins_where_the_run_goes_on(tmp_path: Path) -> None:
+    """It is obeyed there, so that is where its time begins; it ends once, as long after that as was said."""
+    state = tmp_path / "state"
+    child = subprocess.Popen(
+        command(*DAY, "--speed", "900", "--state", str(state)), cwd=ROOT, env=environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    await_socket(state / "engine.sock", child)
+    time.sleep(1.0)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    told = command("flag", "set", "ENTRY_MAX_SPREAD_BPS", "40", "--ttl", "20m", "--state", str(state))
+    said = subprocess.run(told, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
+    assert "obeyed when this run goes on, and its 20m begin there" in said.stdout
+
+    run_json(*DAY[:3], "--speed", "max", "--resume", "--state", str(state))
+    with sqlite3.connect(state / "journal.sqlite") as journal:
+        changes = list(journal.execute("select at, payload from effects where kind = 'FlagChanged' order by n"))
+    assert [json.loads(told)["after"] for _, told in changes] == ["40", "50"]
+    (began, _), (ended, _) = changes
+    assert 20 * MINUTE <= ended - began < 21 * MINUTE, "from the next event of the run on"
 
 
 def test_a_halt_file_that_waits_for_a_resumption_halts_once_all_was_done_again(tmp_path: Path) -> None:
