@@ -22,8 +22,9 @@ from engine.ruleset.grants import Grants
 from engine.ruleset.instances import Instance
 from engine.ruleset.latches import Episode, Key, Latch
 from engine.ruleset.moves import Moves, Onlooker
+from engine.ruleset.nearness import Nearness
 from engine.ruleset.readers import Readers
-from engine.ruleset.spec import Latching, RuleKind, RuleSet
+from engine.ruleset.spec import RuleKind, RuleSet
 from engine.ruleset.unmet import unmet
 from engine.ruleset.views import RuleView
 from engine.signals.catalogue import Catalogue
@@ -31,7 +32,6 @@ from engine.signals.snapshot import Snapshot
 
 INSTANCE_CAP = 10_000
 """Instances of one rule. Labels beyond it have none, so that their orders count as unknown."""
-
 OWN_CODE = 256
 """Instances of one rule that get code of their own, which is faster to call; more would not stay in the caches."""
 
@@ -61,6 +61,7 @@ class RuleBook:
         self._moves = Moves(snapshot, onlooker)
         self._timers = self._moves.timers
         self._asked_otherwise = 0
+        self._nearness = Nearness()
         self._entries = Entries(self._of_kind(RuleKind.ENTRY), snapshot)
         self._grants = Grants(self._of_kind(RuleKind.MAKER_GATE), snapshot)
         self._restraining = [one for one in self._compiled.values() if one.restrains and one.spec.by]
@@ -159,11 +160,7 @@ class RuleBook:
 
     def on_boundary(self, at: int) -> None:
         """End the latches that last until the daily boundary."""
-        at = self._now(at)
-        for latch in self._moves.latches.all():
-            if latch.mode is Latching.BOUNDARY:
-                instance = self._instances.get((latch.rule, latch.labels))
-                self._moves.unlatch(latch, instance, at=at, actor="boundary", why="a new local day began")
+        rearming.new_day(self._moves, self._instances, self._now(at))
 
     def rearm(self, at: int, latch: str, actor: str) -> tuple[bool, str]:
         """End the latch with number or name `latch`, or all that may end with `--cleared`; (done, what or why not)."""
@@ -212,19 +209,22 @@ class RuleBook:
         """Return how every rule stands at `at`, one view an instance and one for a rule that has none."""
         return views.all_views(self._compiled, self._instances, self._moves, self._snapshot, max(at, self._at))
 
+    def nearest(self, at: int, count: int) -> tuple[RuleView, ...]:
+        """Return how the `count` guarding instances stand that are nearest to tripping, the nearest first."""
+        found = self._nearness.nearest(self._instances, self._snapshot, count)
+        return tuple(views.view_of(one, self._moves, self._snapshot, max(at, self._at)) for one in found)
+
+    def idle(self) -> tuple[tuple[str, str], ...]:
+        """Return (instance, why) of all that does not guard."""
+        return views.idle(self._compiled, self._instances)
+
     def explain(self, at: int, rule_id: str, instance: str | None = None) -> list[Data]:
         """Return the trace of a rule's instances (of the one called `instance`): every sub-expression's value.
 
         An unknown rule or instance gives an empty list. Nothing is changed by asking.
         """
-        compiled = self._compiled.get(rule_id)
-        if compiled is None:
-            return []
-        return [
-            views.explained(one, self._moves, self._snapshot, max(at, self._at))
-            for one in self.of_rule(rule_id)
-            if instance in (None, one.name)
-        ]
+        found = [one for one in self.of_rule(rule_id) if instance in (None, one.name)]
+        return views.explained(found, self._moves, self._snapshot, max(at, self._at))
 
     def of_rule(self, rule_id: str) -> tuple[Instance, ...]:
         """Return the instances of a rule by their labels, to look at and not to touch."""

@@ -1,4 +1,4 @@
-"""Ending a latch by hand: refused, with the numbers, unless its rule is known false or gone."""
+"""Ending a latch: by a new local day, or by hand, which is refused unless its rule is known false or gone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from engine.ruleset.compiled import CompiledRule
 from engine.ruleset.instances import Instance
 from engine.ruleset.latches import Key
 from engine.ruleset.moves import Moves
+from engine.ruleset.spec import Latching
 from engine.ruleset.words import inputs_text
 
 CLEARED = "--cleared"
+
+
+def new_day(moves: Moves, instances: Mapping[Key, Instance], at: int) -> None:
+    """End the latches that last until the daily boundary, which is at `at` (ns)."""
+    for latch in moves.latches.all():
+        if latch.mode is Latching.BOUNDARY:
+            instance = instances.get((latch.rule, latch.labels))
+            moves.unlatch(latch, instance, at=at, actor="boundary", why="a new local day began")
 
 
 def rearm(  # noqa: PLR0913 - who asks for what, and all that decides it

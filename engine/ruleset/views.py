@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model.codec import Data
@@ -13,8 +13,8 @@ from engine.ruleset.grants import word
 from engine.ruleset.instances import Instance
 from engine.ruleset.kleene import Unknown, Value
 from engine.ruleset.latches import Key
-from engine.ruleset.margin import margin
 from engine.ruleset.moves import Moves
+from engine.ruleset.nearness import margin_of
 from engine.ruleset.program import Condition
 from engine.ruleset.running import running
 from engine.ruleset.spec import RuleKind
@@ -56,13 +56,23 @@ def all_views(
     found: list[RuleView] = []
     for rule in sorted(rules):
         if by_rule[rule]:
-            found.extend(_view(instance, moves, snapshot, at) for instance in by_rule[rule])
+            found.extend(view_of(instance, moves, snapshot, at) for instance in by_rule[rule])
         else:
             found.append(_without_instances(rules[rule]))
     return tuple(found)
 
 
-def _view(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> RuleView:
+def idle(rules: Mapping[str, CompiledRule], instances: Mapping[Key, Instance]) -> tuple[tuple[str, str], ...]:
+    """Return (instance, why) of all that does not guard, by rule id and labels; a rule alone where it has none."""
+    why = {rule: compiled.why_not() for rule, compiled in rules.items()}
+    names: dict[str, list[str]] = {rule: [] for rule in sorted(why) if why[rule]}
+    for key in sorted(key for key in instances if key[0] in names) if names else ():
+        names[key[0]].append(instances[key].name)
+    return tuple((name, why[rule]) for rule, found in names.items() for name in found or (rule,))
+
+
+def view_of(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> RuleView:
+    """Return how `instance` stands at `at` (ns)."""
     compiled, spec, standing = instance.compiled, instance.compiled.spec, instance.standing
     is_gate = spec.kind is RuleKind.MAKER_GATE
     force = moves.force_of(instance)
@@ -75,7 +85,7 @@ def _view(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> Rule
         state=word(standing.reading) if is_gate else standing.state.value,
         since=standing.since, truth=instance.truth(), reasons=instance.reasons,
         inputs=dict(instance.input_texts(snapshot)), restrains="; ".join(dict.fromkeys(words)),
-        margin=_margin(instance, snapshot) if compiled.evaluated and not is_gate else None,
+        margin=margin_of(instance, snapshot),
         enforcement=spec.enforcement.value, guarding=not why_not, why_not=why_not, summary=spec.summary,
         source=compiled.source, latched=bool(latched),
         next_due=lifecycle.next_due(standing, compiled.timing, at) if compiled.evaluated and not is_gate else None,
@@ -92,18 +102,17 @@ def _without_instances(compiled: CompiledRule) -> RuleView:
     )
 
 
-def _margin(instance: Instance, snapshot: Snapshot) -> float | None:
-    condition = instance.compiled.program.main
-    inputs, held = instance.inputs(snapshot), instance.held_values()
-    evaluator = instance.compiled.evaluator(len(instance.clocks))
-    evaluator.value(inputs, held)
-    return margin(condition.expression.tree, evaluator.seen)
+def explained(
+    instances: Sequence[Instance], moves: Moves, snapshot: Snapshot, at: int
+) -> list[Data]:
+    """Return all about each of `instances` as JSON data. Nothing is changed by asking."""
+    return [_explained(one, moves, snapshot, at) for one in instances]
 
 
-def explained(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> Data:
+def _explained(instance: Instance, moves: Moves, snapshot: Snapshot, at: int) -> Data:
     """Return all about one instance as JSON data: standing, inputs and the trace of every expression."""
     compiled, spec, program = instance.compiled, instance.compiled.spec, instance.compiled.program
-    view = _view(instance, moves, snapshot, at)
+    view = view_of(instance, moves, snapshot, at)
     conditions = program.conditions()
     traces = {
         "expr": _trace(instance, len(program.held), program.main, snapshot),
@@ -146,4 +155,4 @@ def _json(value: Value) -> Data:
     return None if isinstance(value, Unknown) else value
 
 
-__all__ = ["RuleView", "all_views", "explained"]
+__all__ = ["RuleView", "all_views", "explained", "idle", "view_of"]
