@@ -29,6 +29,7 @@ from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.gate import PolicyGate
 from engine.runtime.halt_file import HaltFile
+from engine.runtime.live_end import settled
 from engine.runtime.live_loop import LiveLoop, LiveParts
 from engine.runtime.nightly import Nightly
 from engine.runtime.operator_side import Asked, broke, ended, stopping
@@ -44,8 +45,8 @@ from engine.runtime.wiring_watch import file_hints
 from engine.runtime.world import Builder, Ears, World, bars_wanted
 
 STATUS_EVERY = 1_000_000_000
-PATIENCE_S = 5.0
-"""How long what is on the wire may take to end when the run ends."""
+PATIENCE_S = 4.0
+"""How long what is on the wire may take to end when the run ends, once all that can settle has."""
 
 
 @dataclass(kw_only=True)
@@ -266,6 +267,9 @@ class LiveDrive:
             self._set.clock.now(), HaltCommand(actor="engine", reason="the engine is stopping", source=STOPPING)
         )
         if self._open:
+            if self._set.run.paper is None:
+                # What a last entry buys gets its stop now: nobody places one until the next start.
+                await settled(loop, self._set.run.state.execution, self._set.clock.monotonic)
             closing = asyncio.create_task(self._close_venue())
             while not closing.done():
                 loop.drain()
