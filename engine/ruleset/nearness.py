@@ -17,7 +17,7 @@ from engine.ruleset.margin import margin
 from engine.ruleset.spec import RuleKind
 from engine.signals.snapshot import Snapshot
 
-AGAIN, WATCHED = 64, 16
+AGAIN, WATCHED = 32, 8
 """Of those that were looked at before, so many are looked at again in turn, and so many because they were nearest."""
 
 

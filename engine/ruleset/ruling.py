@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.model.codec import canonical
 from engine.model.flagbook import FlagBook
@@ -26,7 +27,7 @@ class Denied:
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Ruling:
     """See the module."""
 
@@ -38,7 +39,7 @@ class Ruling:
     flag_environment: Mapping[str, FlagValue]
     denylist: tuple[Denied, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return the SHA-256 (hex) of what the files decide.
 
