@@ -35,7 +35,7 @@ def test_a_word_that_is_no_command_is_looked_for_in_all() -> None:
 def test_a_look_at_a_run_needs_neither_rules_nor_venues() -> None:
     asked = (
         "import sys\nfrom engine.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-        "sys.exit(any(name.startswith(('engine.ruleset', 'engine.runtime.wiring')) for name in sys.modules))"
+        "sys.exit(any(name.startswith(('engine.ruleset', 'engine.exchange', 'engine.core')) for name in sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", asked, "status", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
