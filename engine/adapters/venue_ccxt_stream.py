@@ -30,12 +30,37 @@ NEW_KEY = Endpoint(method="fapiPrivatePostListenKey")
 KEEP_KEY = Endpoint(method="fapiPrivatePutListenKey")
 _TICK_S = 0.25
 _DRAIN_S = 0.05
+_KEY_LIVES, _AGAIN = seconds(3_600), seconds(20)
+"""How long a key lives that is not kept, and after how long it is tried again to keep it (ns)."""
+_NO_SUCH_KEY = -1125
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
 _LARGEST = 4 * 2**20
 
 
 class StreamDead(Exception):
     """Why this stream is given up."""
+
+
+class _Age:
+    """How old a key is, and when it is to be renewed. Instants in ns of the monotonic clock."""
+
+    def __init__(self, at: int, keep: int, change: int) -> None:
+        self._began, self._fresh, self._keep, self._change = at, at, keep, change
+        self.due = at + min(keep, change)
+
+    def old(self, at: int) -> bool:
+        """Whether the key is to be changed and not only kept."""
+        return at - self._began >= self._change
+
+    def renewed(self, at: int, *, kept: bool, new: bool) -> None:
+        """Take what became of a renewal. StreamDead once the key must be dead, whether the venue says so or not."""
+        if new:
+            self._began = at
+        if kept:
+            self._fresh = at
+        elif at - self._fresh >= max(_KEY_LIVES, self._keep):
+            raise StreamDead("its key could not be kept for an hour")
+        self.due = at + (min(self._keep, max(self._began + self._change - at, 0)) if kept else min(_AGAIN, self._keep))
 
 
 class UserStream:
@@ -99,22 +124,50 @@ class UserStream:
 
     async def _listen(self) -> None:
         terms, socket = self._wire.terms, await self._open()
+        renewal: asyncio.Task[Any] | None = None
         try:
             self._alive = True
             self._told.begin(self._clock.monotonic())
             self._say(alive=True, why="connected with a new key")
-            began = kept = self._clock.monotonic()
+            age = _Age(self._clock.monotonic(), seconds(terms.keep_key_every_s), seconds(terms.rotate_key_after_s))
             while True:
-                await self._read(socket)
-                at = self._clock.monotonic()
-                if at - kept >= seconds(terms.keep_key_every_s):
-                    await self._wire.call(KEEP_KEY, {}, self._errand)
-                    kept = at
-                if at - began >= seconds(terms.rotate_key_after_s):
-                    socket = await self._rotated(socket)
-                    began = kept = self._clock.monotonic()
+                silent, at = await self._read(socket), self._clock.monotonic()
+                if renewal is None and (silent or at >= age.due):
+                    # Beside the reading: what is told while the venue lets us wait for a key is heard at once.
+                    renewal = asyncio.create_task(self._renewed(change=age.old(at), silent=silent))
+                elif renewal is not None and renewal.done():
+                    done, renewal = renewal, None
+                    kept, new = done.result()
+                    if new is not None:
+                        await self._changed(socket, new)
+                        socket = new
+                    age.renewed(at, kept=kept, new=new is not None)
         finally:
+            await _given_up(renewal)
             await socket.close()
+
+    async def _renewed(self, *, change: bool, silent: str) -> tuple[bool, Any]:
+        """Return whether the key was kept or changed, and the socket of the new one, if there is one.
+
+        StreamDead where the venue does not know the key any more, or where what is silent could not be changed. On
+        every other trouble the old socket goes on telling, which in a ban is all that is heard of fills.
+        """
+        if not change and not silent:
+            try:
+                await self._wire.call(KEEP_KEY, {}, self._errand)
+            except WireTrouble as error:
+                if error.trouble.code == _NO_SUCH_KEY:
+                    raise StreamDead("the venue does not know its key any more") from None
+            except (TurnMissed, Withheld):
+                return False, None
+            else:
+                return True, None
+        try:
+            return True, await self._open()
+        except Exception:
+            if silent:
+                raise StreamDead(silent) from None
+            return False, None
 
     async def _open(self) -> Any:
         answer = await self._wire.call(NEW_KEY, {}, self._errand)
@@ -125,9 +178,8 @@ class UserStream:
         url = f"{self._wire.terms.stream_origin}/private/ws?listenKey={key}"
         return await self._connect(url, open_timeout=10, ping_interval=20, ping_timeout=20, max_size=_LARGEST)
 
-    async def _rotated(self, old: Any) -> Any:
-        """Return the socket of a new key; what the old one still held is told before it is let go."""
-        new = await self._open()
+    async def _changed(self, old: Any, new: Any) -> None:
+        """Take what `old` still holds and let it go; from here on `new` tells."""
         try:
             while True:
                 self._take(await _message(old, _DRAIN_S))
@@ -136,17 +188,21 @@ class UserStream:
             await old.close()
         self._told.begin(self._clock.monotonic())
         self._say(alive=True, why="the key was changed in time")
-        return new
 
-    async def _read(self, socket: Any) -> None:
-        """Take one message, or look after a moment without one whether the stream still lives."""
+    async def _read(self, socket: Any) -> str:
+        """Take one message, or look after a moment without one whether the stream still lives.
+
+        Returns why it is to be changed for a new one, or an empty text.
+        """
         with contextlib.suppress(TimeoutError):
             self._take(await _message(socket, _TICK_S))
         for event in self._hearing.late(self._clock.now()):
             self._tell(event)
-        why = self._told.dead(self._clock.monotonic(), something_open=self._hearing.something_open())
+        at = self._clock.monotonic()
+        why = self._told.dead(at)
         if why:
             raise StreamDead(why)
+        return self._told.silent(at, something_open=self._hearing.something_open())
 
     def _take(self, message: str | bytes) -> None:
         try:
@@ -178,3 +234,13 @@ async def _message(socket: Any, within_s: float) -> str | bytes:
     async with asyncio.timeout(within_s):
         message: str | bytes = await socket.recv()
     return message
+
+
+async def _given_up(renewal: asyncio.Task[Any] | None) -> None:
+    """End a renewal that nobody waits for any more; a socket that it has opened is let go."""
+    if renewal is None:
+        return
+    renewal.cancel()
+    await asyncio.wait([renewal])
+    if not renewal.cancelled() and renewal.exception() is None and renewal.result()[1] is not None:
+        await renewal.result()[1].close()

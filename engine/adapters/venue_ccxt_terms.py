@@ -34,7 +34,7 @@ class CcxtTerms:
     rate_share: float = 0.8
     """Which part of the venue's limits is ours: other programs may use the same address."""
     silence_s: float = 300.0
-    """How long the stream may tell nothing, with orders or positions open, before it is taken for dead."""
+    """How long the stream may tell nothing, with orders or positions open, before it is changed for a new one."""
     told_within_s: float = 5.0
     """How long the stream may lag behind what a REST answer said before it is taken for dead."""
     keep_key_every_s: float = 1200.0

@@ -81,13 +81,22 @@ class Told:
         owed = self._owed.get(client_id)
         self._owed[client_id] = (stand, at + self._within) if owed is None else (owed[0].joined(stand), owed[1])
 
-    def dead(self, at: int, *, something_open: bool) -> str:
+    def dead(self, at: int) -> str:
         """Return why the stream is dead at `at`; empty while nothing proves it."""
         if not self._alive:
             return ""
         for client_id, (_, due) in self._owed.items():
             if at > due:
                 return f"it did not tell of order {client_id} what a REST answer did"
+        return ""
+
+    def silent(self, at: int, *, something_open: bool) -> str:
+        """Return why the stream is to be changed for a new one at `at`; empty while it is not.
+
+        Silence proves nothing: a position that nobody touches has nothing to tell.
+        """
+        if not self._alive:
+            return ""
         if not something_open:
             self._last = max(self._last, at)
         if at - self._last > self._silence:

@@ -100,7 +100,7 @@ class VirtualStream(UserStream):
                 self._heard(part)
             for event in self._hearing.late(now):
                 self._tell(event)
-            why = self._told.dead(now, something_open=self._hearing.something_open())
+            why = self._told.dead(now) or self._told.silent(now, something_open=self._hearing.something_open())
             if why:
                 raise StreamDead(why)
             if now - kept >= KEEP_EVERY:

@@ -166,34 +166,35 @@ def test_a_stream_that_does_not_tell_what_a_reply_did_is_dead() -> None:
     told = told_of()
     told.answered("rb-e-1", report(OrderState.OPEN), SECOND)
 
-    assert told.dead(6 * SECOND, something_open=True) == ""
-    assert "rb-e-1" in told.dead(7 * SECOND, something_open=True)
+    assert told.dead(6 * SECOND) == ""
+    assert "rb-e-1" in told.dead(7 * SECOND)
 
 
 def test_a_stream_that_tells_as_much_and_no_less_lives() -> None:
     told = told_of()
     told.answered("rb-e-1", report(OrderState.FILLED, "0.01"), SECOND)
     told.streamed("rb-e-1", report(OrderState.PARTLY_FILLED, "0.004"))
-    assert told.dead(7 * SECOND, something_open=True)
+    assert told.dead(7 * SECOND)
 
     told.streamed("rb-e-1", report(OrderState.FILLED, "0.01"))
-    assert told.dead(7 * SECOND, something_open=True) == ""
+    assert told.dead(7 * SECOND) == ""
 
 
 def test_a_stream_owes_nothing_of_orders_before_it() -> None:
     told = told_of()
     told.answered("rb-old-1", report(OrderState.OPEN, client_id="rb-old-1"), SECOND)
 
-    assert told.dead(50 * SECOND, something_open=True) == ""
+    assert told.dead(50 * SECOND) == ""
 
 
-def test_long_silence_is_death_only_while_something_is_open() -> None:
+def test_long_silence_is_a_reason_for_a_new_stream_only_while_something_is_open_and_never_a_proof() -> None:
     told = told_of()
 
-    assert told.dead(90 * SECOND, something_open=True) == ""
-    assert told.dead(500 * SECOND, something_open=False) == ""
-    assert told.dead(590 * SECOND, something_open=True) == ""
-    assert "nothing" in told.dead(601 * SECOND, something_open=True)
+    assert told.silent(90 * SECOND, something_open=True) == ""
+    assert told.silent(500 * SECOND, something_open=False) == ""
+    assert told.silent(590 * SECOND, something_open=True) == ""
+    assert "nothing" in told.silent(601 * SECOND, something_open=True)
+    assert told.dead(601 * SECOND) == ""
 
 
 def test_an_order_that_a_whole_account_does_not_list_is_not_waited_for() -> None:
@@ -280,16 +281,32 @@ def test_a_stream_that_pongs_and_tells_nothing_is_found_out_by_a_reply() -> None
     listening(test, told_within_s=0.05)
 
 
-def test_a_stream_that_is_silent_for_long_while_an_order_lives_is_given_up() -> None:
+async def nothing_more_to_tell(venue: RecordingVenue, adapter: Any, told: Any) -> None:
+    """An order that rests, of which the stream has told all there is."""
+    adapter.place(order(kind=OrderKind.LIMIT, limit_price=D(50000)), 1)
+    await told.until(lambda: len(told) >= 2)
+    await venue.say(update("rb-e-1", "NEW", "NEW", venue.number))
+
+
+def test_a_stream_that_is_silent_for_long_while_an_order_lives_is_changed_and_not_called_broken() -> None:
+    """A position that nobody touches has nothing to tell: called broken, it would hold entries every five minutes."""
     async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
-        adapter.place(order(kind=OrderKind.LIMIT, limit_price=D(50000)), 1)
-        await told.until(lambda: len(told) >= 2)
-        await venue.say(update("rb-e-1", "NEW", "NEW", venue.number))
+        await nothing_more_to_tell(venue, adapter, told)
+        await told.until(lambda: lives(told) == [True, True])
+        assert venue.keys == 2 and venue.sockets[0].closed
+
+    listening(test, silence_s=0.3)
+
+
+def test_a_silent_stream_that_cannot_be_changed_is_given_up() -> None:
+    async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
+        venue.script("POST", KEY, Answer(body={}))
+        await nothing_more_to_tell(venue, adapter, told)
         await told.until(lambda: lives(told) == [True, False, True])
         (why,) = [one.reason for one in told if isinstance(one, AccountStream) and not one.alive]
         assert "nothing" in why
 
-    listening(test, silence_s=0.1)
+    listening(test, silence_s=0.3)
 
 
 def test_without_a_key_there_is_no_stream_and_no_word_of_one() -> None:
@@ -317,14 +334,47 @@ def test_a_key_is_kept_and_changed_in_time_and_the_old_socket_goes_last() -> Non
     listening(test, keep_key_every_s=0.2, rotate_key_after_s=0.9)
 
 
-@pytest.mark.parametrize("answer", [error(-1125), Answer(drop=True), Answer(status=502, text="<html>")])
-def test_a_key_that_cannot_be_kept_is_replaced(answer: Answer) -> None:
+def test_a_key_that_the_venue_does_not_know_any_more_is_replaced() -> None:
     async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
-        # The library below asks once more where a kept connection broke under a PUT.
-        venue.script("PUT", KEY, answer, answer)
+        venue.script("PUT", KEY, error(-1125))
         await told.until(lambda: lives(told)[:3] == [True, False, True])
 
     listening(test, keep_key_every_s=0.1)
+
+
+@pytest.mark.parametrize("answer", [Answer(drop=True), Answer(status=502, text="<html>")])
+def test_a_key_that_cannot_be_kept_is_changed_while_the_old_socket_still_tells(answer: Answer) -> None:
+    async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
+        # The library below asks once more where a kept connection broke under a PUT.
+        venue.script("PUT", KEY, answer, answer)
+        await told.until(lambda: lives(told)[:2] == [True, True])
+
+    listening(test, keep_key_every_s=0.1)
+
+
+def test_in_a_ban_the_socket_that_stands_goes_on_telling_though_its_key_cannot_be_kept() -> None:
+    """It is all that is heard of fills until the venue listens again."""
+    async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
+        banned = Answer(status=429, body={"code": -1003, "msg": "Too many requests"}, headers=(("Retry-After", "60"),))
+        venue.always["PUT", KEY] = venue.always["POST", KEY] = banned
+        await venue.until_asked("PUT", KEY)
+        await asyncio.sleep(0.7)
+        await venue.say(executed("rb-e-1", 1))
+        await told.until(lambda: any(isinstance(one, OrderFilled) for one in told))
+        assert lives(told) == [True]
+
+    listening(test, keep_key_every_s=0.1, rotate_key_after_s=0.6, query_patience_s=0.1)
+
+
+def test_what_is_told_while_a_key_is_waited_for_is_heard_at_once() -> None:
+    async def test(venue: RecordingVenue, adapter: Any, told: Any) -> None:
+        venue.always["PUT", KEY] = Answer(hang_s=1.0)
+        await venue.until_asked("PUT", KEY)
+        await venue.say(executed("rb-e-1", 1))
+        await told.until(lambda: any(isinstance(one, OrderFilled) for one in told), 0.5)
+        assert lives(told) == [True]
+
+    listening(test, keep_key_every_s=0.1, timeout_ms=2_000)
 
 
 def test_the_end_of_a_run_is_not_mistaken_for_a_broken_stream() -> None:
