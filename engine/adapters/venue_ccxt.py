@@ -7,12 +7,13 @@ network or this program does: an answer that cannot be had is told as uncertain,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 from engine.adapters.venue_binance_codes import Cause, Trouble
 from engine.adapters.venue_ccxt_asks import FAILURES
-from engine.adapters.venue_ccxt_checks import checklist, errand_of, opened
+from engine.adapters.venue_ccxt_checks import checklist, errand_of, listed, opened
 from engine.adapters.venue_ccxt_common import CommonDesk
 from engine.adapters.venue_ccxt_errors import short
 from engine.adapters.venue_ccxt_futures import FuturesDesk
@@ -37,6 +38,8 @@ from engine.ports.venue import Check, Gate, Tell, VenueRefused
 _CLOCK_EVERY_S = 10.0
 """Often enough to keep a connection open beside the clock's offset: an order that must first connect leaves late,
 and between its last look at the policy and the wire lies the time that takes."""
+_FILTERS_APART_S = 10.0
+"""Orders may be refused as often as they are sent; what is listed is the longest answer there is."""
 _NO_ANSWER = (*FAILURES, TurnMissed, Withheld)
 _AFTERWARDS_S = 0.1
 """How long whoever drives us gets, when the last answer came, to wish for the stop of what was just bought."""
@@ -48,6 +51,9 @@ class Desk(Protocol):
 
     async def opened(self) -> dict[str, Instrument]:
         """Prove that the venue can be used and return what can be traded; VenueRefused."""
+
+    async def listed(self) -> dict[str, Instrument]:
+        """Return what can be traded now; raises where there is no answer."""
 
     async def placed(self, order: PlaceOrder) -> Events:
         """Send an order once; return what became of it."""
@@ -76,6 +82,8 @@ class CcxtVenue:
         )
         self._stream = UserStream(self._wire, self._hearing, told, tell)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._outdated = asyncio.Event()
+        """An order was refused for its filters: what we know of them is old."""
         self._tried = asyncio.Event()
         """No try to open is on its way or awaited: until then nothing leaves, for nothing of the venue is proven."""
         self._closing = False
@@ -114,12 +122,11 @@ class CcxtVenue:
 
     async def run(self) -> None:
         """Keep the account's stream, its key and the clock's offset alive until cancelled."""
-        if not self._listens:
-            await self._measure_forever()
-            return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._stream.run())
+            if self._listens:
+                group.create_task(self._stream.run())
             group.create_task(self._measure_forever())
+            group.create_task(self._read_filters_forever())
 
     async def _measure_forever(self) -> None:
         while True:
@@ -129,6 +136,28 @@ class CcxtVenue:
             except _NO_ANSWER:
                 # The next order that is refused for its timestamp measures by itself.
                 continue
+
+    async def _read_filters_forever(self) -> None:
+        """Tell what is listed anew, and filters that changed; at once where an order was refused for one.
+
+        What trades no more stays known: a position in it must still be closable once it trades again.
+        """
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._terms.filters_every_s):
+                    await self._outdated.wait()
+            self._outdated.clear()
+            try:
+                found = await self._desk.listed()
+            except _NO_ANSWER:
+                # As good as before; an exit that is refused for its filters is tried again, and so is this.
+                found = {}
+            known, at = self._hearing.instruments, self._clock.now()
+            for symbol, one in found.items():
+                if known.get(symbol) != one:
+                    known[symbol] = one
+                    self._tell(InstrumentDefined(instrument=one, venue_at=at))
+            await asyncio.sleep(min(_FILTERS_APART_S, self._terms.filters_every_s))
 
     def place(self, order: PlaceOrder, at: int) -> None:
         """Send `order` once, as soon as the rate limits let it go."""
@@ -178,6 +207,8 @@ class CcxtVenue:
                 # Also a fault of ours: an order without an answer would be lost without a trace.
                 events = (fallen(short(self._keys.scrubbed(f"{type(error).__name__}: {error}"))),)
             for event in events:
+                if isinstance(event, OrderRejected) and event.kind is Rejection.FILTER:
+                    self._outdated.set()
                 self._tell(event)
 
         return end()
@@ -217,6 +248,10 @@ class FuturesClient(FuturesDesk):
     async def opened(self) -> dict[str, Instrument]:
         """Prove clock, symbols, key and position mode; return what can be traded."""
         return await opened(self._wire)
+
+    async def listed(self) -> dict[str, Instrument]:
+        """Return what can be traded now."""
+        return await listed(self._wire)
 
     async def answered(self, ask: AskVenue) -> Events:
         """Return the answer to a question, whole."""

@@ -6,6 +6,7 @@ raises. What an endpoint cannot tell is a warning, never an ok.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -62,7 +63,7 @@ async def _opened(wire: Wire) -> dict[str, Instrument]:
             "set the clock (timedatectl set-ntp true, or start chrony) and run again",
         )
     info = await wire.call(EXCHANGE_INFO, {}, errand)
-    known = {one.symbol: one for one in payloads.instruments(info, venue=terms.venue)}
+    known = await _known(info, terms.venue)
     wire.limit(limits_of(info, terms.rate_share))
     missing = [symbol for symbol in terms.symbols if symbol not in known]
     if missing:
@@ -82,6 +83,19 @@ async def _opened(wire: Wire) -> dict[str, Instrument]:
         for symbol in terms.symbols:
             await wire.call(SET_LEVERAGE, {"symbol": symbol, "leverage": terms.leverage}, errand)
     return wanted
+
+
+async def _known(info: Data, venue: str) -> dict[str, Instrument]:
+    """Return what trades, by symbol; read beside the loop, for there are hundreds of rows."""
+    return {one.symbol: one for one in await asyncio.to_thread(payloads.instruments, info, venue=venue)}
+
+
+async def listed(wire: Wire) -> dict[str, Instrument]:
+    """Return what trades now, by symbol, of what may be traded. Raises one of `FAILURES`."""
+    terms = wire.terms
+    info = await wire.call(EXCHANGE_INFO, {}, Errand(lane=SendLane.DATA, patience=seconds(terms.query_patience_s)))
+    known = await _known(info, terms.venue)
+    return {symbol: one for symbol, one in known.items() if not terms.symbols or symbol in terms.symbols}
 
 
 def refusal(terms: CcxtTerms, trouble: Trouble) -> VenueRefused:

@@ -62,6 +62,7 @@ class CommonDesk:
         self._venue = wire.terms.venue
         self._names: dict[str, str] = {}
         """Our symbol -> ccxt's."""
+        self._patient = Errand(lane=SendLane.DATA, patience=seconds(wire.terms.query_patience_s))
 
     async def opened(self) -> dict[str, Instrument]:
         """Prove clock, symbols and key; return what can be traded. Raises VenueRefused."""
@@ -82,6 +83,12 @@ class CommonDesk:
         if missing:
             raise VenueRefused(f"{self._venue} trades no {', '.join(missing)}", "write the symbol as BTCUSDT")
         return {symbol: found[symbol] for symbol in wanted}
+
+    async def listed(self) -> dict[str, Instrument]:
+        """Return what trades now, by symbol, of what may be traded. Raises one of `FAILURES`."""
+        found, names = instruments_of(await self._wire.call(MARKETS, (True,), self._patient), self._venue)
+        self._names |= names
+        return {symbol: found[symbol] for symbol in self._wire.terms.symbols if symbol in found}
 
     async def placed(self, order: PlaceOrder) -> tuple[VenueEvent, ...]:
         """Send an order once; return what became of it."""

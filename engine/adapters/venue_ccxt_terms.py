@@ -40,6 +40,8 @@ class CcxtTerms:
     keep_key_every_s: float = 1200.0
     rotate_key_after_s: float = 2700.0
     """Before the key's hour is over, and long before the venue cuts a connection of a day."""
+    filters_every_s: float = 600.0
+    """How often it is read anew what is listed and with which filters: both change while a run lasts."""
     entry_patience_s: float = 2.0
     """How long an order that adds risk may wait for its turn: later its price is another one."""
     order_patience_s: float = 10.0
