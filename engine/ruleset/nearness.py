@@ -13,6 +13,7 @@ from itertools import islice
 
 from engine.ruleset.instances import Instance
 from engine.ruleset.latches import Key
+from engine.ruleset.lifecycle import IN_EPISODE
 from engine.ruleset.margin import margin
 from engine.ruleset.spec import RuleKind
 from engine.signals.snapshot import Snapshot
@@ -41,7 +42,8 @@ class Nearness:
     def nearest(self, instances: Mapping[Key, Instance], snapshot: Snapshot, count: int) -> list[Instance]:
         """Return the `count` guarding instances that are nearest to being true, the nearest first.
 
-        Who was never looked at is looked at now, so that a first look misses nobody.
+        One that has tripped stands with what restrains, and one that only tells trips nothing. Who was never
+        looked at is looked at now, so that a first look misses nobody.
         """
         known = self._known
         for key in known.keys() - instances.keys():
@@ -56,6 +58,11 @@ class Nearness:
     def _ranked(self, instances: Mapping[Key, Instance], count: int) -> list[Key]:
         found = (
             (distance, instances[key].name, key) for key, distance in self._known.items()
-            if distance is not None and not instances[key].compiled.why_not()
+            if distance is not None and _may_trip(instances[key])
         )
         return [key for _, _, key in heapq.nsmallest(count, found)]
+
+
+def _may_trip(instance: Instance) -> bool:
+    compiled = instance.compiled
+    return compiled.restrains and instance.standing.state not in IN_EPISODE and not compiled.why_not()

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from engine.model.restraints import NONE
 from engine.ruleset.nearness import AGAIN, WATCHED
-from engine.ruleset.spec import Enforcement
+from engine.ruleset.spec import Enforcement, RuleKind
 from engine.ruleset.views import RuleView
 from tests.ruleset.notation import World, rule
 
@@ -73,3 +74,14 @@ def test_who_does_not_guard_is_named_with_its_reason_and_is_never_near() -> None
     told = [(view.instance, view.why_not) for view in world.book.views(0) if not view.guarding]
     assert list(world.book.idle()) == told and len(told) == 4
     assert {view.id for view in world.book.nearest(0, 9)} == {"guard.spread"}
+
+
+def test_what_has_tripped_and_what_only_tells_is_not_near() -> None:
+    told = rule("a >= 10", id="watch.a", kind=RuleKind.WATCH, restrain=NONE)
+    world = World(SPREAD, told)
+    world.put(0, a=9.9)
+    for symbol, value in enumerate((150.0, 40.0, 60.0)):
+        spread(world, symbol, value)
+    assert [view.instance[-5:-1] for view in world.book.nearest(0, 9)] == ["S002", "S001"]
+    spread(world, 0, 10.0)
+    assert [view.instance[-5:-1] for view in world.book.nearest(0, 9)] == ["S002", "S001", "S000"]
