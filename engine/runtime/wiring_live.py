@@ -6,6 +6,7 @@ imported when a live run asks for them and not before.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,10 +122,11 @@ def _venue(live: LiveSettings, ears: Ears) -> LiveVenue:
 
     terms = CcxtTerms(
         venue=live.venue, exchange=live.exchange, endpoint=live.endpoint, listen=ears.listen,
-        # A run may trade what is listed tomorrow; a checklist looks at what it watches today, and at an address of
-        # one's own that is whatever its tape has.
-        symbols=live.symbols if ears.checks and not live.own_endpoint else (),
     )
+    if not terms.binance_futures or (ears.checks and not live.own_endpoint):
+        # A run on futures may trade what is listed tomorrow; a checklist looks at what it watches today, and at an
+        # address of one's own that is whatever its tape has. Elsewhere each symbol is asked for by itself.
+        terms = replace(terms, symbols=live.symbols)
     if not ears.trades:
         return PublicVenue(terms, ears.clock, ears.tell)
     keys = _keys(live, ears)

@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+from engine.adapters.clock_system import SystemClock
 from engine.model.events import InstrumentDefined, OrderAccepted, OrderRejected
 from engine.model.orders import Intent, Side
 from engine.model.reports import Rejection
 from tests.adapters.ccxt_kit import Answer, RecordingVenue, Told, client, error, order, recording, symbol
+from tests.adapters.test_venue_ccxt_common import ACCOUNT as SPOT_ACCOUNT
+from tests.adapters.test_venue_ccxt_common import INFO as SPOT_INFO
+from tests.adapters.test_venue_ccxt_common import PAIR
 
 INFO, ORDER = "/fapi/v1/exchangeInfo", "/fapi/v1/order"
 
@@ -83,3 +87,21 @@ def test_a_list_that_cannot_be_had_changes_nothing_and_is_asked_for_again() -> N
         assert defined(told) == [("BTCUSDT", Decimal("0.1"))]
 
     running(test, filters_every_s=0.05)
+
+
+def test_a_spot_venue_tells_changed_filters_too() -> None:
+    async def whole() -> None:
+        async with recording() as venue:
+            venue.always["GET", "/api/v3/time"] = Answer(body={"serverTime": SystemClock().now() // 10**6})
+            venue.always["GET", SPOT_ACCOUNT] = Answer(body={"balances": []})
+            venue.script("GET", SPOT_INFO, Answer(body={"symbols": [PAIR], "rateLimits": []}))
+            filters: Any = PAIR["filters"]
+            finer = [{**one, "stepSize": "0.000001"} if "stepSize" in one else one for one in filters]
+            venue.always["GET", SPOT_INFO] = Answer(body={"symbols": [{**PAIR, "filters": finer}], "rateLimits": []})
+            async with client(venue, exchange="binance", filters_every_s=0.05) as (adapter, told):
+                task = asyncio.create_task(adapter.run())
+                await told.until(lambda: defined(told) == [("BTCUSDT", Decimal("0.000001"))])
+                task.cancel()
+                await asyncio.wait([task])
+
+    asyncio.run(whole())
