@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.core.broken import Unsaid
 from engine.core.report import status
 from engine.core.state import STOPPING
 from engine.model.codec import Data
 from engine.model.effects import Effect
-from engine.model.events import Command, HaltCommand, OrderWithheld, Start
+from engine.model.events import Command, HaltCommand, OrderWithheld, ReconcileCommand, Start, StrategyFailed
 from engine.model.market import Announcement, DepthDelta, DepthSnapshot, MarketEvent
 from engine.ports.bus import Bus
 from engine.ports.clock import Clock
@@ -179,6 +180,8 @@ class LiveDrive:
         if not self._open:
             await self._open_venue()
             self._parts_outside.fine("venue")
+            # The account was asked in vain until now, and ever more rarely.
+            self._queue.put_urgent(ReconcileCommand(actor="engine"))
         if self._set.run.paper is None:
             await self._world.venue.run()
         else:
@@ -257,7 +260,15 @@ class LiveDrive:
 
     def _keep(self) -> None:
         assert self._loop is not None
-        self._set.journal.write_checkpoint(live_checkpoint(self._set.run, self._loop.seq, self._loop.at))
+        try:
+            checkpoint = live_checkpoint(self._set.run, self._loop.seq, self._loop.at)
+        except Unsaid as error:
+            # Given up by an input, which the journal holds: then it may remember nothing.
+            now = self._set.clock.now()
+            self._loop.take_urgent(now, StrategyFailed(actor="engine", name=error.name, what=error.what))
+            self._keep()
+            return
+        self._set.journal.write_checkpoint(checkpoint)
 
     async def _end(self, loop: LiveLoop) -> None:
         """Take entries back, hear what is still to be heard, keep the state. The stops stay at the venue."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import ClientSession, web
 
 from engine.adapters.venue_server_gateway_faults import WireFault, WireRule
+from engine.model.events import ReconcileCommand
 from engine.model.orders import Intent
 from engine.model.time import SECOND
 from engine.runtime.control_client import call
@@ -104,6 +105,7 @@ def test_a_position_is_guarded_through_all_of_it(tmp_path: Path) -> None:
             assert private and asked.index(MODE) < asked.index(private[0]), "it was used before it was right"
             assert sum(order.intent is Intent.ENTRY for order in place.orders()) == 1
             assert "Traceback" not in said and SECRET not in said and KEY not in said
+            assert ReconcileCommand(actor="engine") in place.inputs(), "the account was left to its next turn"
             check_books(place)
 
     asyncio.run(story())

@@ -22,6 +22,7 @@ from engine.adapters.venue_server import VenueServer
 from engine.adapters.venue_server_gateway_faults import StreamRule, WireFaults, WireRule
 from engine.model.codec import decode
 from engine.model.effects import Effect, FillBooked, PlaceOrder
+from engine.model.events import Event
 from engine.model.instruments import Instrument, MarketKind
 from engine.model.market import Announcement, OraclePrice, Quote
 from engine.model.time import MS, SECOND, parse_instant
@@ -164,6 +165,13 @@ class Town:
         reader = SqliteReader.open(self.state / "journal.sqlite")
         try:
             return [decode(Effect, one.payload) for one in reader.effects_after(0)]
+        finally:
+            reader.close()
+
+    def inputs(self) -> list[Event]:
+        reader = SqliteReader.open(self.state / "journal.sqlite")
+        try:
+            return [decode(Event, one.payload) for one in reader.inputs_after(0)]
         finally:
             reader.close()
 
