@@ -1,18 +1,39 @@
-"""The demo tape: eight market hours in which most things that can go wrong do.
+"""The demo tape: ten market hours in which most things that can go wrong do.
 
 Listings in ever thinner books, two that must be skipped, a market-data drop while a
 position is open, a coin that collapses, the daily boundary, a wobble of the peg, funding
-that spikes, a stablecoin that breaks and another one that breaks for good, and a feed that
-dies. Everything a person may want to tune stands in the constants; minutes count from the
-start.
+that spikes, a stablecoin that breaks and another one that breaks for long; then what stands
+in `tape_demo_after`, and a feed that dies. Everything a person may want to tune stands in
+the constants; minutes count from the start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 
+from engine.adapters.tape_demo_after import BTC_PATH, DEAD_FROM, MINUTES, PEG_FDUSD, PEG_USDT, funding, spoken, troubles
+from engine.adapters.tape_demo_after import CHAPTERS as CHAPTERS_AFTER
+from engine.adapters.tape_demo_after import COINS as COINS_AFTER
+from engine.adapters.tape_demo_after import NEWS as NEWS_AFTER
+from engine.adapters.tape_demo_shapes import (
+    CLIMB,
+    COLLAPSE,
+    GAPING,
+    GOOD,
+    LATE,
+    RISE_AND_TRAIL,
+    RISE_IN_STEPS,
+    RISE_THEN_STOP,
+    RUNAWAY,
+    RUSHED,
+    SIDEWAYS,
+    THIN,
+    THINNER,
+    THINNEST,
+    Shape,
+    listed,
+)
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, line, told
 from engine.model.market import Announcement, FeedState, FundingRate, Heartbeat, OraclePrice
 from engine.model.time import HOUR, MINUTE, MS, SECOND, parse_instant
@@ -21,7 +42,6 @@ from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, Chapter, TapeEvent,
 VENUE = "paper"
 START = parse_instant("2026-03-02T18:00:00Z")
 """A Monday; midnight UTC, the daily boundary, comes at minute 360."""
-MINUTES = 480
 SEED = 20260302
 
 ALFA, RUSH, PAIR_B, WIDE, PAIR_C, PAIR_D, DROP_COIN = 20.0, 68.0, 90.0, 140.0, 165.0, 215.0, 265.0
@@ -31,19 +51,19 @@ DROP_FROM, DROP_S = 272.0, 90
 """The market-data drop: its minute and its seconds, while the position of DROP_COIN is open."""
 SPIKE_FROM, SPIKE_TO = 388.0, 398.0
 """Minutes in which the next funding of DEAR is told as dear."""
-DEAD_FROM = 465.0
-"""From here on the market says nothing any more."""
+FIRST_UNTIL = 465.0
+"""The coins of the first half are quoted for so long, but for BTC."""
 ORACLE_EVERY, POLL_EVERY, FUNDING_EVERY = 60 * SECOND, 30 * SECOND, 60 * SECOND
 
-Peg = tuple[tuple[float, float], ...]
+Peg = Shape
 """(minute, USD per coin)."""
 
 PEG: Peg = (
     (0, 1.0), (362, 0.9998), (363, 0.9962), (367, 0.9962), (368, 0.9997), (430, 0.9997), (431, 0.9962), (432, 0.9935),
     (433, 0.9890), (434, 0.9850), (435, 0.9810), (436, 0.9770), (439, 0.9700), (442, 0.9740), (445, 0.9830),
-    (447, 0.9900), (449, 0.9955), (450, 0.9968), (451, 0.9982), (454, 0.9996),
+    (447, 0.9900), (449, 0.9955), (450, 0.9968), (451, 0.9982), (454, 0.9996), *PEG_USDT,
 )
-"""USDT: a wobble of 0.4 % from minute 363; under 0.995 from minute 432, low 0.97, healed from 451."""
+"""USDT: a wobble of 0.4 % from minute 363; under 0.995 from minute 432, low 0.97, healed from 451. Then `PEG_USDT`."""
 PEG_USDC: Peg = ((0, 1.0), (404, 1.0), (405, 0.9930), (411, 0.9880), (417, 0.9945), (419, 0.9995))
 """USDC: broken from minute 405 to 417, while USDT holds."""
 FIRM: Peg = ((0, 1.0),)
@@ -51,84 +71,26 @@ PEG_NOISE = 0.0002
 CALM_FUNDING, DEAR_FUNDING = 0.0001, 0.0075
 """A fraction of the position for eight hours."""
 
-Shape = tuple[tuple[float, float], ...]
-"""(minutes after the announcement, bps from the price before it)."""
-
-RISE_AND_TRAIL: Shape = (
-    (0, 0), (0.5, 60), (1, 130), (3, 260), (5, 190), (9, 430), (12, 320), (18, 660), (22, 540), (30, 900), (34, 620),
-    (45, 500), (60, 450),
-)
-"""A good breakout with pullbacks, ended by one that is too deep."""
-RISE_THEN_STOP: Shape = (
-    (0, 0), (0.7, 70), (1.2, 125), (4, 165), (6, 140), (10, 60), (15, -80), (19, -230), (25, -300), (40, -280),
-)
-"""A breakout that fails before a trailing stop has begun to follow: the stop loss."""
-RISE_IN_STEPS: Shape = (
-    (0, 0), (0.6, 80), (1.1, 150), (4, 320), (6, 260), (11, 520), (14, 430), (20, 720), (26, 470), (40, 400),
-)
-"""A shorter one: a rung or two of the ladder, then the trailing stop."""
-SIDEWAYS: Shape = (
-    (0, 0), (0.6, 80), (1.1, 140), (3, 190), (8, 160), (15, 210), (25, 170), (35, 215), (44, 180), (60, 150),
-)
-"""It rises and then does nothing: the time stop."""
-RUNAWAY: Shape = ((0, 0), (0.0001, 740), (2, 820), (6, 760), (15, 870), (25, 780), (60, 700))
-"""Gone before anybody can be in: late chase."""
-COLLAPSE: Shape = (
-    (0, 0), (0.6, 80), (1.1, 150), (4, 190), (6, 170), (9, 230), (12, 210), (12.001, -5200), (20, -5600), (60, -5500),
-)
-"""A breakout until it turns out to be a fraud: no stop is filled where it stands."""
-CLIMB: Shape = ((0, 0), (0.6, 90), (1.2, 170), (5, 260), (12, 330), (25, 220), (60, 120))
-"""Fine to trade, but for the spread it is shown with."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """How good the market of a listed coin is: spread and distance of levels in bps, a level's content in USD."""
-
-    spread_bps: float
-    level_usd: float
-    level_bps: float
-    busy_minutes: float = 50
-
-
-GOOD = Shop(spread_bps=4, level_usd=900, level_bps=2)
-RUSHED = Shop(spread_bps=8, level_usd=500, level_bps=4, busy_minutes=25)
-THIN = Shop(spread_bps=9, level_usd=300, level_bps=5)
-GAPING = Shop(spread_bps=85, level_usd=250, level_bps=6, busy_minutes=25)
-THINNER = Shop(spread_bps=15, level_usd=210, level_bps=6)
-THINNEST = Shop(spread_bps=38, level_usd=230, level_bps=7)
-LATE = Shop(spread_bps=24, level_usd=260, level_bps=6)
-"""A taker of 1,000 USD pays about half the spread and one level_bps for every two levels it eats."""
-
-
-def _listed(symbol: str, tick: tuple[float, int], at: float, shape: Shape, shop: Shop) -> Coin:
-    """Return a coin announced at minute `at`; `tick` is (price, decimals of a price)."""
-    return Coin(
-        symbol=symbol, base=symbol.removesuffix("USDT"), price=tick[0], decimals=tick[1], from_minute=at - 5,
-        path=tuple((at + minute, bps) for minute, bps in shape), noise_bps=3.0, spread_bps=shop.spread_bps,
-        level_usd=shop.level_usd, level_bps=shop.level_bps, busy=((at - 0.2, at + shop.busy_minutes),),
-    )
-
-
 COINS = (
     Coin(
         symbol="BTCUSDT", base="BTC", price=64_000.0, decimals=1, step="0.001", noise_bps=1.0, spread_bps=0.2,
         level_usd=60_000, level_bps=0.5, calm_s=1.8,
-        path=((0, 0), (60, 35), (120, -20), (200, 60), (280, 10), (323, 30), (331, -60), (345, 0), (390, 20)),
+        path=((0, 0), (60, 35), (120, -20), (200, 60), (280, 10), (323, 30), (331, -60), (345, 0), (390, 20),
+              *BTC_PATH),
     ),
-    _listed("NOVAUSDT", (2.4, 4), ALFA, RISE_AND_TRAIL, GOOD),
-    _listed("RUSHUSDT", (0.61, 5), RUSH, RUNAWAY, RUSHED),
-    _listed("ORBTUSDT", (1.35, 5), PAIR_B, RISE_IN_STEPS, THIN),
-    _listed("LUMNUSDT", (0.244, 6), PAIR_B, RISE_THEN_STOP, THIN),
-    _listed("GAPZUSDT", (0.92, 5), WIDE, CLIMB, GAPING),
-    _listed("FERNUSDT", (3.18, 4), PAIR_C, RISE_IN_STEPS, THINNER),
-    _listed("HALOUSDT", (0.078, 7), PAIR_C, RISE_THEN_STOP, THINNER),
-    _listed("KITEUSDT", (5.66, 4), PAIR_D, RISE_IN_STEPS, THINNEST),
-    _listed("MOSSUSDT", (0.417, 6), PAIR_D, SIDEWAYS, THINNEST),
-    _listed("DUSKUSDT", (1.02, 5), DROP_COIN, SIDEWAYS, LATE),
-    _listed("VEXAUSDT", (0.88, 5), CRASH, COLLAPSE, LATE),
-    _listed("DEARUSDT", (1.71, 5), DEAR, SIDEWAYS, GOOD),
-    _listed("PINEUSDT", (2.05, 5), PEG_COIN, SIDEWAYS, LATE),
+    listed("NOVAUSDT", (2.4, 4), ALFA, (RISE_AND_TRAIL, GOOD), FIRST_UNTIL),
+    listed("RUSHUSDT", (0.61, 5), RUSH, (RUNAWAY, RUSHED), FIRST_UNTIL),
+    listed("ORBTUSDT", (1.35, 5), PAIR_B, (RISE_IN_STEPS, THIN), FIRST_UNTIL),
+    listed("LUMNUSDT", (0.244, 6), PAIR_B, (RISE_THEN_STOP, THIN), FIRST_UNTIL),
+    listed("GAPZUSDT", (0.92, 5), WIDE, (CLIMB, GAPING), FIRST_UNTIL),
+    listed("FERNUSDT", (3.18, 4), PAIR_C, (RISE_IN_STEPS, THINNER), FIRST_UNTIL),
+    listed("HALOUSDT", (0.078, 7), PAIR_C, (RISE_THEN_STOP, THINNER), FIRST_UNTIL),
+    listed("KITEUSDT", (5.66, 4), PAIR_D, (RISE_IN_STEPS, THINNEST), FIRST_UNTIL),
+    listed("MOSSUSDT", (0.417, 6), PAIR_D, (SIDEWAYS, THINNEST), FIRST_UNTIL),
+    listed("DUSKUSDT", (1.02, 5), DROP_COIN, (SIDEWAYS, LATE), FIRST_UNTIL),
+    listed("VEXAUSDT", (0.88, 5), CRASH, (COLLAPSE, LATE), FIRST_UNTIL),
+    listed("DEARUSDT", (1.71, 5), DEAR, (SIDEWAYS, GOOD), FIRST_UNTIL),
+    listed("PINEUSDT", (2.05, 5), PEG_COIN, (SIDEWAYS, LATE), FIRST_UNTIL),
 )
 
 NEWS = (
@@ -153,7 +115,7 @@ CHAPTERS = (
     ("market data is back", DROP_FROM + DROP_S / 60), ("VEXA is listed", CRASH), ("VEXA was a fraud", CRASH + 12.0),
     ("a new day", 360.0), ("USDT wobbles", 362.0), ("DEAR is listed", DEAR), ("holding DEAR gets dear", SPIKE_FROM),
     ("USDC breaks", 404.0), ("PINE is listed", PEG_COIN), ("USDT leaves its peg", 431.0),
-    ("USDT is back; the latch is not", 451.0), ("market data stops for good", DEAD_FROM),
+    ("USDT is back; the latch is not", 451.0), *CHAPTERS_AFTER,
 )
 """(name, minute it starts); each ends where the next starts."""
 
@@ -170,10 +132,11 @@ def demo_tape(seed: int = SEED) -> GeneratedTape:
     stage = Stage(venue=VENUE, start=START, end=instant(MINUTES), seed=seed, silences=(drop, dead))
 
     def story() -> Iterator[Timed]:
-        coins = [CoinFeed(coin, stage).events() for coin in COINS]
+        coins = [CoinFeed(coin, stage).events() for coin in (*COINS, *COINS_AFTER)]
         others = [
             _connection(drop), announcements(), polls(START, stage.end), oracle(stage, PEG, PEG_NOISE),
-            oracle(stage, PEG_USDC, PEG_NOISE, "USDC"), oracle(stage, FIRM, PEG_NOISE, "FDUSD"), _funding(),
+            oracle(stage, PEG_USDC, PEG_NOISE, "USDC"), oracle(stage, PEG_FDUSD, PEG_NOISE, "FDUSD"), _funding(),
+            funding(instant),
         ]
         return told([*others, *coins], stage.end)
 
@@ -181,13 +144,15 @@ def demo_tape(seed: int = SEED) -> GeneratedTape:
     return GeneratedTape(
         TapeHeader(
             name="demo", source="generated: an invented venue, invented coins", events=-1, seed=seed,
-            first_at=START, last_at=stage.end, venues=(VENUE,), symbols=tuple(coin.symbol for coin in COINS),
-            instruments=tuple(instrument(coin, VENUE) for coin in COINS),
+            first_at=START, last_at=stage.end, venues=(VENUE,),
+            symbols=tuple(coin.symbol for coin in (*COINS, *COINS_AFTER)),
+            instruments=tuple(instrument(coin, VENUE) for coin in (*COINS, *COINS_AFTER)),
             producers=frozenset({MARKET, ORACLE, ANNOUNCEMENTS}),
             chapters=tuple(
                 Chapter(name=name, start=instant(start), end=instant(end))
                 for (name, start), end in zip(CHAPTERS, ends, strict=True)
             ),
+            troubles=troubles(instant), spoken=spoken(instant),
         ),
         story,
     )
@@ -201,14 +166,14 @@ def _connection(drop: tuple[int, int]) -> Iterator[tuple[int, TapeEvent]]:
 
 def _funding() -> Iterator[tuple[int, TapeEvent]]:
     """Yield what the venue says that DEAR will pay next, once a minute."""
-    for at in range(instant(DEAR - 5.0) + 3 * SECOND, instant(DEAD_FROM), FUNDING_EVERY):
+    for at in range(instant(DEAR - 5.0) + 3 * SECOND, instant(FIRST_UNTIL), FUNDING_EVERY):
         dear = instant(SPIKE_FROM) <= at < instant(SPIKE_TO)
         yield at, FundingRate(VENUE, "DEARUSDT", DEAR_FUNDING if dear else CALM_FUNDING, 8 * HOUR, at, at)
 
 
 def announcements() -> Iterator[tuple[int, TapeEvent]]:
     """Yield the venue's news; each is read 1.2 s after it was published."""
-    for number, (minute, title, symbols) in enumerate(NEWS, start=1):
+    for number, (minute, title, symbols) in enumerate((*NEWS, *NEWS_AFTER), start=1):
         at = instant(minute)
         yield at, Announcement(VENUE, f"paper-{number}", "listing", title, symbols, at - 1200 * MS, at)
 

@@ -7,6 +7,7 @@ other as it was. Nothing here depends on hashing or on the clock.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Coin:
     """How far apart the levels are."""
     from_minute: float = 0.0
     """When the venue defines it and begins to quote it."""
+    until_minute: float = math.inf
+    """When it is quoted for the last time."""
     calm_s: float = 3.0
     """Seconds between ticks; at most 3, or signals with a max age of 10 s flicker."""
     busy_s: float = 0.45
@@ -125,7 +128,8 @@ class CoinFeed:
         path, noise, next_snapshot, quoted = line(coin.path), 0.0, 0, True
         at = stage.start + int(coin.from_minute * MINUTE) + int(draw() * 800 * MS)
         yield at - MS, InstrumentDefined(instrument=instrument(coin, stage.venue), venue_at=at - MS)
-        while at < stage.end:
+        end = min(stage.end, stage.start + coin.until_minute * MINUTE)
+        while at < end:
             minute = (at - stage.start) / MINUTE
             noise = 0.93 * noise + coin.noise_bps * 0.7 * (draw() + draw() + draw() - 1.5)
             self._move(coin.price * (1.0 + (path(minute) + noise) / 10_000.0))

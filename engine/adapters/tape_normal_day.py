@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.adapters.tape_demo import FIRM, RISE_AND_TRAIL, oracle, polls
+from engine.adapters.tape_demo import FIRM, oracle, polls
+from engine.adapters.tape_demo_shapes import RISE_AND_TRAIL
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, told
 from engine.model.market import Announcement, FeedState
 from engine.model.time import HOUR, MINUTE, MS, parse_instant

@@ -54,15 +54,23 @@ class TriggeredArrives:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderVanishes:
+    """A fault takes an order out of its book."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerArrives:
     """`event` reaches us now."""
 
     event: VenueEvent
 
 
-Entry = OrderArrives | CancelArrives | AskArrives | FundingDue | TriggeredArrives | AnswerArrives
+Entry = OrderArrives | CancelArrives | AskArrives | FundingDue | TriggeredArrives | OrderVanishes | AnswerArrives
 _ENTRIES: dict[str, type[Entry]] = {
-    kind.__name__: kind for kind in (OrderArrives, CancelArrives, AskArrives, FundingDue, TriggeredArrives)
+    kind.__name__: kind
+    for kind in (OrderArrives, CancelArrives, AskArrives, FundingDue, TriggeredArrives, OrderVanishes)
 }
 
 

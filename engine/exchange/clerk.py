@@ -34,6 +34,8 @@ from engine.model.orders import OrderState
 from engine.model.reports import Income, IncomeKind, Rejection
 
 _REPLIES = (OrderAccepted, OrderRejected)
+_PUNCTUAL = frozenset({FaultKind.REORDERED, FaultKind.DUPLICATE, FaultKind.VANISHED})
+"""The delay of these is not one of every answer."""
 
 
 class Clerk:
@@ -203,7 +205,7 @@ class Clerk:
             self.agenda.put(max(due, hidden), AnswerArrives(event))
             return
         late = fault.kind is FaultKind.REORDERED and isinstance(event, _REPLIES)
-        if late or (fault.delay and fault.kind not in (FaultKind.REORDERED, FaultKind.DUPLICATE)):
+        if late or (fault.delay and fault.kind not in _PUNCTUAL):
             self.agenda.put(due + fault.delay, AnswerArrives(event))
             return
         self._told_at = max(self._told_at, due)

@@ -225,9 +225,9 @@ class Desk:
             self._take(working, instrument, at)
         self._note()
 
-    def cancel(self, working: Working, at: int) -> None:
+    def cancel(self, working: Working, at: int, why: Reason = Reason.REQUESTED) -> None:
         """Take an order back."""
-        self._clerk.end(working, Reason.REQUESTED, at)
+        self._clerk.end(working, why, at)
         self._sweep()
         self._note()
 

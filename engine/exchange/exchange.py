@@ -18,6 +18,7 @@ from engine.exchange.agenda import (
     Entry,
     FundingDue,
     OrderArrives,
+    OrderVanishes,
     TriggeredArrives,
 )
 from engine.exchange.clerk import Clerk
@@ -88,7 +89,7 @@ class SimulatedExchange:
         Everything about it is decided when it arrives.
         """
         self._sent += 1
-        fault = self._faults.of(order.client_id, self._sent)
+        fault = self._faults.of(order.client_id, self._sent) or self._faults.during(order, at)
         if fault is not None:
             self._clerk.mark(order.client_id, fault, at)
             if fault.kind is FaultKind.LOST_ORDER:
@@ -103,7 +104,7 @@ class SimulatedExchange:
     def ask(self, ask: AskVenue, at: int) -> None:
         """Send a question at `at`; its answer is what holds when it arrives."""
         self._asked += 1
-        fault = self._faults.of_question(ask.query, self._asked)
+        fault = self._faults.of_question(ask.query, self._asked) or self._faults.question_during(at)
         there = at + self._way(f"ask-{ask.ask}", "order")
         if fault is None:
             self._clerk.agenda.put(there, AskArrives(ask, at))
@@ -151,6 +152,10 @@ class SimulatedExchange:
                 self._answer(ask, event, at)
         elif isinstance(entry, FundingDue):
             self._desk(entry.venue, entry.symbol).pay_funding(at)
+        elif isinstance(entry, OrderVanishes):
+            gone = self._clerk.working.get(entry.client_id)
+            if gone is not None and not gone.triggered:
+                self._desk(gone.order.venue, gone.order.symbol).cancel(gone, at, Reason.EXPIRED)
         elif isinstance(entry, TriggeredArrives):
             working = self._clerk.working.get(entry.client_id)
             if working is not None:
@@ -168,6 +173,8 @@ class SimulatedExchange:
             self._clerk.reject(order, Reason.UNKNOWN_INSTRUMENT, at)
         else:
             desk.arrive(entry, at)
+            if fault is not None and fault.kind is FaultKind.VANISHED:
+                self._clerk.agenda.put(max(at, entry.sent_at + fault.delay), OrderVanishes(order.client_id))
 
     def _cancel(self, wish: CancelOrder, at: int) -> None:
         working = self._clerk.working.get(wish.client_id)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
+from engine.model.effects import PlaceOrder
+from engine.model.orders import Intent
 from engine.model.reports import Query
 from engine.model.time import SECOND
 
@@ -36,6 +38,8 @@ class FaultKind(StrEnum):
     """The reply comes `delay` later than it should: the order's fills overtake its acceptance."""
     DUPLICATE = "duplicate"
     """Every answer about the order comes a second time, `delay` later."""
+    VANISHED = "vanished"
+    """`delay` after it was sent the exchange takes the order out by itself, and says so."""
 
 
 UNHEARD = frozenset({FaultKind.LOST_ORDER, FaultKind.LOST_REPLY, FaultKind.INVISIBLE})
@@ -114,6 +118,35 @@ class Silence:
             raise ValueError("a silence ends after it began")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """A time in which each order of a sort meets a fault of this `kind`; where that is None, each question fails."""
+
+    kind: FaultKind | None
+    start: int
+    end: int
+    """In [start, end), ns, the order leaves, or the question."""
+    symbol: str = ""
+    intent: Intent | None = None
+    purpose: str = ""
+    """What the purpose of the order has in it; empty, as the two above, for any."""
+    delay: int = 0
+    reason: str = "fault"
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError("a spell ends after it began")
+        if self.delay < 0:
+            raise ValueError(f"a delay of {self.delay} ns would answer before the question")
+
+    def meets(self, order: PlaceOrder, at: int) -> bool:
+        """Whether `order`, sent at `at` (ns), is of the sort."""
+        return (
+            self.kind is not None and self.start <= at < self.end and self.symbol in ("", order.symbol)
+            and self.intent in (None, order.intent) and self.purpose in order.purpose
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
     """All that goes wrong in a run. The first fault that matches an order is the one it meets."""
@@ -123,6 +156,8 @@ class FaultPlan:
     queries: tuple[QueryFault, ...] = ()
     silences: tuple[Silence, ...] = ()
     seed: str = "0"
+    spells: tuple[Spell, ...] = ()
+    """Behind all others: what no other fault befalls."""
 
     def of(self, client_id: str, number: int) -> Fault | None:
         """Return what happens to the order `client_id`, the `number`-th sent; None for nothing."""
@@ -141,6 +176,20 @@ class FaultPlan:
                 continue
             if fault.nth == number or self._drawn(f"query|{place}|{number}") < fault.probability:
                 return fault
+        return None
+
+    def during(self, order: PlaceOrder, at: int) -> Fault | None:
+        """Return what the time at which `order` leaves (`at`, ns) does to it; None for nothing."""
+        for spell in self.spells:
+            if spell.kind is not None and spell.meets(order, at):
+                return Fault(kind=spell.kind, client_id=order.client_id, delay=spell.delay, reason=spell.reason)
+        return None
+
+    def question_during(self, at: int) -> QueryFault | None:
+        """Return what becomes of a question that leaves at `at` (ns); None where it is answered."""
+        for spell in self.spells:
+            if spell.kind is None and spell.start <= at < spell.end:
+                return QueryFault(probability=1.0, delay=spell.delay, reason=spell.reason)
         return None
 
     def silent(self, at: int) -> bool:

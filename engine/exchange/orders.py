@@ -42,6 +42,8 @@ class Reason(StrEnum):
     UNKNOWN_ORDER = "unknown_order"
     REQUESTED = "requested"
     IOC = "ioc"
+    EXPIRED = "expired"
+    """The exchange took it out by itself."""
     POSITION_CLOSED = "position_closed"
 
     @property

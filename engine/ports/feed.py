@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.model.events import InstrumentDefined
+from engine.model.events import Command, InstrumentDefined
 from engine.model.instruments import Instrument
 from engine.model.market import MarketEvent
+from engine.model.orders import Intent
 
 TapeEvent = MarketEvent | InstrumentDefined
 """Everything a tape can hold."""
@@ -51,6 +52,35 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What goes wrong at the simulated venue of a story with each order of a sort sent in [start, end), in ns."""
+
+    kind: str
+    """Of the simulated exchange's kinds of trouble (`exchange.faults.FaultKind`), or `query`: questions fail."""
+    start: int
+    end: int
+    symbol: str = ""
+    """Only orders of this symbol; empty for all."""
+    intent: Intent | None = None
+    purpose: str = ""
+    """Only orders whose purpose has this in it, such as /stop/."""
+    delay: int = 0
+    """What the kind makes of it, in ns."""
+
+
+TAPE_ACTOR = "the tape"
+"""Who gives the orders of a story; no person at a keyboard is called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """A command that the operator of a story gives at `at` (ns): taken by the tape's own run as if it were typed."""
+
+    at: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TapeHeader:
     """What a tape says of itself before its first event. Instants in ns."""
 
@@ -73,6 +103,10 @@ class TapeHeader:
     chapters: tuple[Chapter, ...] = ()
     seed: int | None = None
     """What a generated tape was made from."""
+    troubles: tuple[Trouble, ...] = ()
+    """What goes wrong at the simulated venue meanwhile; only a generated story has such."""
+    spoken: tuple[Spoken, ...] = ()
+    """What its operator types meanwhile, by instant. A live loop that hears the market of a tape takes none of it."""
 
 
 class Tape(Protocol):

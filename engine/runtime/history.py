@@ -77,7 +77,7 @@ def _header(
     return HistoryHeader(
         name=known.name, first_at=known.first_at, last_at=known.first_at, producers=tuple(sorted(known.producers)),
         complete=tuple(sorted(complete)), decimated=tuple(sorted(decimated)),
-        catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest, has_rearms=False,
+        catalogue_digest=ruling.catalogue.digest, rules_digest=ruling.rules.digest, has_rearms=bool(tape.header.spoken),
         signals=tuple(ruling.catalogue.specs.values()),
     )
 
@@ -137,7 +137,7 @@ def _play(config: Config, tape: Tape, wired: Wired, observe: Callable[[Effect], 
         Parts(
             state=state, cursor=FeedCursor(tape), venue=venue, queue=queue, record=_Unwritten(),
             performer=Performer(PolicyGate(state), venue, wired.notifier, queue.put_urgent), observe=heard,
-            breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62,
+            breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62, spoken=tape.header.spoken,
         )
     )
     loop.take_urgent(tape.header.first_at, _start(config, tape))

@@ -9,11 +9,13 @@ when the next quote happened to come.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.core.step import step
 from engine.model.events import Command, Input
+from engine.ports.feed import Spoken
 from engine.ports.venue import SimulatedVenue
 from engine.runtime.cursor import FeedCursor
 from engine.runtime.queue import TwoLaneQueue
@@ -41,6 +43,8 @@ class Parts(Deciding):
     """From this input on the world is looked at behind each: where what was done again may end."""
     lag: Callable[[int], float] = lambda at: 0.0
     """How long to wait (wall seconds) before going on from the market time `at`."""
+    spoken: tuple[Spoken, ...] = ()
+    """What the operator of the tape's story types; what is not behind the state's instant was taken already."""
 
 
 class Loop(Taker):
@@ -51,6 +55,8 @@ class Loop(Taker):
         self._parts = parts
         self.taken = parts.taken
         self._checkpoint_due = False
+        # A command comes before all else of its instant, so that what the state's instant has passed was taken.
+        self._spoken = deque(one for one in parts.spoken if one.at > self.at)
         self.replay: dict[int, tuple[int, Command]] = {}
         """Journalled commands of a resumed run, by the seq they had."""
 
@@ -107,11 +113,15 @@ class Loop(Taker):
         feed_at = parts.cursor.at
         due = parts.venue.next_due()
         soonest = feed_at if due is None or (feed_at is not None and feed_at < due) else due
-        woken = parts.state.wake_at
+        woken, spoken_at = parts.state.wake_at, self.spoken_at
+        if spoken_at is not None and (soonest is None or spoken_at <= soonest):
+            soonest = spoken_at
         if woken is not None and (soonest is None or woken < soonest):
             if soonest is None:
                 return False
             self._wake(woken)
+        elif spoken_at is not None and spoken_at == soonest:
+            self.take_urgent(spoken_at, self._spoken.popleft().command)
         elif due is not None and due == soonest:
             for reaches_at, event in parts.venue.pop_due(due):
                 self.take_urgent(reaches_at, event)
@@ -120,6 +130,11 @@ class Loop(Taker):
         else:
             return False
         return True
+
+    @property
+    def spoken_at(self) -> int | None:
+        """When the operator of the story types next (ns), or None."""
+        return self._spoken[0].at if self._spoken else None
 
     def _take_market(self, at: int) -> None:
         parts = self._parts

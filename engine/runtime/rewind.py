@@ -183,7 +183,7 @@ def _again(run: _Run, standing: Standing | None, start: Start, until: int) -> Pa
         state=state, cursor=cursor, venue=venue, queue=queue, record=record,
         performer=Performer(PolicyGate(state), venue, run.wired.notifier, queue.put_urgent), observe=lambda effect: 0.0,
         breathe=lambda at: True, checkpoint=lambda: None, checkpoint_every=1 << 62,
-        taken=0 if standing is None else standing.taken,
+        taken=0 if standing is None else standing.taken, spoken=run.tape.header.spoken,
     )
     loop = Loop(parts)
     if standing is None:
@@ -210,5 +210,5 @@ def _comes(loop: Loop, parts: Parts) -> int:
     if waiting is not None:
         return min(waiting[0], woken)
     due, feed = parts.venue.next_due(), parts.cursor.at
-    soonest = min(_NEVER if due is None else due, _NEVER if feed is None else feed)
+    soonest = min(_NEVER if one is None else one for one in (due, feed, loop.spoken_at))
     return _NEVER if soonest == _NEVER else min(soonest, woken)

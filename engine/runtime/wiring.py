@@ -15,10 +15,11 @@ from engine.adapters.notifier_print import JournalledNotifier
 from engine.adapters.venue_paper import PaperVenue
 from engine.core.build import build_state
 from engine.core.state import State
+from engine.exchange.faults import FaultKind, FaultPlan, Spell
 from engine.exchange.settings import ExchangeSettings, Span
 from engine.model.events import RunMode
 from engine.ports.clock import Clock
-from engine.ports.feed import Tape
+from engine.ports.feed import Tape, TapeHeader
 from engine.ports.notifier import Notifier
 from engine.ports.venue import SimulatedVenue
 from engine.runtime.config import Config
@@ -60,7 +61,8 @@ def wire(
     rules, catalogue = config.rules, config.catalogue
     assert rules is not None and catalogue is not None, "only a usable configuration is wired"
     lame = guarded(config, tape.header.producers, mode)
-    state, venue = rewire(config, tape.header.producers, at=at, fresh=fresh)
+    state, _ = rewire(config, tape.header.producers, at=at, fresh=fresh)
+    venue = PaperVenue(_exchange(config, state), troubled(tape.header))
     for instrument in tape.header.instruments:
         venue.define(instrument)
     return Wired(
@@ -117,6 +119,17 @@ def rewire(
     )
     state.quote_preference = settings.quote_preference
     return state, PaperVenue(_exchange(config, state))
+
+
+def troubled(header: TapeHeader) -> FaultPlan:
+    """Return what goes wrong at the paper venue of a tape's story."""
+    return FaultPlan(spells=tuple(
+        Spell(
+            kind=None if one.kind == "query" else FaultKind(one.kind), start=one.start, end=one.end,
+            symbol=one.symbol, intent=one.intent, purpose=one.purpose, delay=one.delay,
+        )
+        for one in header.troubles
+    ))
 
 
 def _exchange(config: Config, state: State) -> ExchangeSettings:
