@@ -44,23 +44,28 @@ class Kept:
     """One reading of the demo tape, which is made once: beginning late on it costs nothing."""
 
     def __init__(self) -> None:
-        self.header, self._events = told()
+        self.header = heading()
         self.damaged: list[Damage] = []
         self.clamped = self.index = 0
 
     def events(self, from_index: int = 0) -> Iterator[tuple[int, TapeEvent]]:
         """Yield (at, event) from `from_index` on."""
         self.index = from_index
-        for timed in islice(self._events, from_index, None):
+        for timed in islice(told()[1], from_index, None):
             self.index += 1
             yield timed
 
 
 @cache
+def heading() -> TapeHeader:
+    """Return the header of the demo tape, which most tests need and nothing else of it."""
+    return named_tape("demo").header
+
+
+@cache
 def told() -> tuple[TapeHeader, list[tuple[int, TapeEvent]]]:
-    """Return all of the demo tape."""
-    tape = named_tape("demo")
-    return tape.header, list(tape.events())
+    """Return all of the demo tape, which takes a second: not while a module is imported."""
+    return heading(), list(named_tape("demo").events())
 
 
 def demo() -> Tape:

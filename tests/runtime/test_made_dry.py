@@ -13,10 +13,10 @@ from engine.model.time import SECOND
 from engine.runtime.live import missed_guards, stopped_by_hand
 from engine.runtime.options import RunError
 from engine.runtime.recover import begin_or_recover
-from tests.core.kit import config, told
+from tests.core.kit import config, heading
 from tests.core.test_session import ENTRY, session, wish
 
-HEADER, _ = told()
+HEADER = heading()
 
 
 def test_a_session_that_was_made_dry_by_hand_goes_on_with_what_it_holds() -> None:

@@ -26,9 +26,9 @@ from engine.runtime.options import RunError
 from engine.runtime.perform import Performer
 from engine.runtime.recover import Recovered, begin_or_recover, live_checkpoint, recover, start_of
 from engine.runtime.taking import Deciding, Taker
-from tests.core.kit import config, told
+from tests.core.kit import config, heading, told
 
-HEADER, EVENTS = told()
+HEADER = heading()
 VENUE = "paper"
 
 
@@ -79,14 +79,14 @@ def canonical_state(run: Recovered) -> bytes:
 @pytest.mark.parametrize("cut", [1, 57, 900, 9000])
 def test_a_run_that_was_cut_off_goes_on_as_it_was(tmp_path: Path, cut: int) -> None:
     journal, player = begun(tmp_path)
-    for number, (at, event) in enumerate(EVENTS[:cut], start=1):
+    for number, (at, event) in enumerate(told()[1][:cut], start=1):
         player.market(at, event)
         if number == cut // 2:
             journal.write_checkpoint(live_checkpoint(player.run, player.seq, player.at))
     journal.commit()
     lived = {player.seq: canonical_state(player.run)}
     # Taken, and committed only as far as an order or an answer made it so: the rest is as if it had not happened.
-    for at, event in EVENTS[cut : cut + 20]:
+    for at, event in told()[1][cut : cut + 20]:
         player.market(at, event)
         lived[player.seq] = canonical_state(player.run)
     journal.close()
@@ -101,7 +101,7 @@ def test_a_run_that_was_cut_off_goes_on_as_it_was(tmp_path: Path, cut: int) -> N
 
 def test_orders_without_an_answer_are_of_unknown_fate_for_a_new_process(tmp_path: Path) -> None:
     journal, player = begun(tmp_path)
-    for at, event in EVENTS:
+    for at, event in told()[1]:
         player.market(at, event)
         if any(record.state is OrderState.SENT for record in player.run.state.execution.all_live()):
             break
@@ -129,7 +129,7 @@ def lost_order(at: int) -> PlaceOrder:
 
 def test_a_journal_that_does_not_follow_from_its_inputs_halts_and_its_orders_count(tmp_path: Path) -> None:
     journal, player = begun(tmp_path)
-    for at, event in EVENTS[:300]:
+    for at, event in told()[1][:300]:
         player.market(at, event)
     # An effect that no input explains: another version of the engine wrote it, or a fault of ours.
     player.run.record.effects(player.seq, player.at, [lost_order(player.at)])
@@ -177,7 +177,7 @@ def with_strategies(text: str) -> Config:
 def test_another_set_of_strategies_holds_from_a_start_on_and_is_told(tmp_path: Path) -> None:
     """What stays remembers what it knew; what it began with stands in its `Start`."""
     journal, player = begun(tmp_path)
-    for at, event in EVENTS[:300]:
+    for at, event in told()[1][:300]:
         player.market(at, event)
     journal.write_checkpoint(live_checkpoint(player.run, player.seq, player.at))
     journal.close()
@@ -195,7 +195,7 @@ def test_another_set_of_strategies_holds_from_a_start_on_and_is_told(tmp_path: P
 def test_a_strategy_that_has_orders_is_not_left_out(tmp_path: Path) -> None:
     """Its stops would stay at the venue, and nobody would follow them."""
     journal, player = begun(tmp_path)
-    for at, event in EVENTS:
+    for at, event in told()[1]:
         player.market(at, event)
         if player.run.state.look.positions() and player.run.state.execution.all_live():
             break
