@@ -7,6 +7,7 @@ from typing import cast
 
 from engine.core.announced import ADMITTED_FLAG, tell_admitted, tell_maintenance
 from engine.core.asking import ask_begin, ask_flags
+from engine.core.broken import give_up
 from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
@@ -30,6 +31,7 @@ from engine.model.events import (
     SetFlagCommand,
     Start,
     StopCommand,
+    StrategyFailed,
     UnsetFlagCommand,
 )
 from engine.model.history import MarkKind
@@ -109,6 +111,11 @@ def _recovery_broken(state: State, item: Input, out: list[Effect]) -> None:
     for order in event.orders:
         state.execution.remember(item.at, order)
     fault(state, item.at, f"{NOT_TAKEN_UP}: {event.what}", out)
+
+
+def _strategy_failed(state: State, item: Input, out: list[Effect]) -> None:
+    event = cast(StrategyFailed, item.event)
+    give_up(state, item.at, event.name, event.what, out)
 
 
 def _resume(state: State, item: Input, out: list[Effect]) -> None:
@@ -236,5 +243,5 @@ COMMANDS: dict[type, Handler] = {
     Start: _start, HaltCommand: _halt, ResumeCommand: _resume, RearmCommand: _rearm,
     FlattenCommand: _flatten, ReconcileCommand: _reconcile, SetFlagCommand: _set_flag, UnsetFlagCommand: _unset_flag,
     Reload: _reload, ReloadRefused: _refuse_reload,
-    RecoveryBroken: _recovery_broken, StopCommand: _stop, **OVERRIDES,
+    RecoveryBroken: _recovery_broken, StrategyFailed: _strategy_failed, StopCommand: _stop, **OVERRIDES,
 }

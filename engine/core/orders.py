@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.core.broken import broke
+from engine.core.broken import broke, called, heard
 from engine.core.candidate import Candidate
 from engine.core.committed import elsewhere_usd
 from engine.core.noted import told_proposal
@@ -105,14 +105,15 @@ def _review_one(state: State, at: int, proposal: Proposal, out: list[Effect]) ->
 def _tell_strategy(state: State, at: int, refused: Refused, out: list[Effect]) -> None:
     """Let the strategy that proposed know; it may tell something, and propose only when it is asked again."""
     for strategy in state.strategies:
-        if strategy.name != refused.proposal.proposer or strategy.name in state.broken:
+        if called(strategy) != refused.proposal.proposer or called(strategy) in state.broken:
             continue
         try:
             told = strategy.on_refused(at, refused.proposal, refused.reason)
         except Exception as error:
-            broke(state, at, strategy.name, error, out)
+            broke(state, at, called(strategy), error, out)
             continue
-        dispatch(state, at, [wish for wish in told if not isinstance(wish, Proposal)], out)
+        wishes = heard(state, at, strategy, told, out)
+        dispatch(state, at, [wish for wish in wishes if not isinstance(wish, Proposal)], out)
 
 
 def _compare_orders(state: State, candidate: Candidate, at: int, live: Approved | Refused) -> None:

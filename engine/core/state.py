@@ -149,6 +149,8 @@ class State:
     """What laws the engine broke, and when first (ns), in the order of happening."""
     broken: set[str] = field(default_factory=set)
     """Strategies that failed, by name: they are asked no more until the next start."""
+    unloaded: dict[str, tuple[str, Data]] = field(default_factory=dict)
+    """Strategies that could not take up what they remembered: why, and what that is. Kept for who can."""
     generation: int = 1
     """Counts the rulings of this run."""
     reload_fault: ReloadFault | None = None

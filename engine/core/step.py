@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.core.announced import tell_admitted
-from engine.core.asking import ask_event, ask_timer
+from engine.core.asking import ask_event, ask_timer, end_spin
 from engine.core.asking import due as strategies_due
 from engine.core.command import COMMANDS, take_flags
 from engine.core.health import tell_health
@@ -60,6 +60,10 @@ _ORDER_EVENTS = frozenset(
 )
 
 
+_ROUNDS = 256
+"""How often timers may be due again at one instant before it is asked whether a strategy never ends."""
+
+
 class Step(NamedTuple):
     """What one input led to, in order, and when the core next wants to be woken (ns, or None)."""
 
@@ -86,7 +90,7 @@ def step(state: State, item: Input) -> Step:
         settle(state, item.at, (), out)
         converge(state, item.at, out)
     tell_health(state, item.at, out)
-    state.wake_at = _next_due(state)
+    state.wake_at = _next_due(state, out)
     return Step(out, state.wake_at)
 
 
@@ -163,7 +167,13 @@ def _count_fill(state: State, event: OrderFilled) -> None:
         state.tally.taker_slippage_sum += event.fill.slippage_bps()
 
 
-def _next_due(state: State) -> int | None:
+def _next_due(state: State, out: list[Effect]) -> int | None:
+    failed = len(state.broken)
+    strategic = strategies_due(state, out)
+    if len(state.broken) != failed:
+        # Asked before the others are: one that failed over the question halts, and that moves them.
+        _hear(state, state.at, out)
+        tell_health(state, state.at, out)
     soonest = state.boundary_at or None
     candidate = state.candidate
     for due in (
@@ -173,8 +183,7 @@ def _next_due(state: State) -> int | None:
     ):
         if due is not None and (soonest is None or due < soonest):
             soonest = due
-    due = strategies_due(state)
-    state.others_due = due if soonest is None or (due is not None and due < soonest) else soonest
+    state.others_due = _sooner(soonest, strategic)
     return _sooner(state.others_due, state.snapshot.next_due())
 
 
@@ -193,13 +202,17 @@ def _work_due(state: State) -> int | None:
 
 def _fire_until(state: State, at: int, out: list[Effect]) -> None:
     # Between two steps nothing changes, so what was due first after the last one still is.
-    due = state.wake_at
+    due, rounds = state.wake_at, 0
     while due is not None and due <= at:
         # A clock that stood still may leave something due in the past: it fires now, never earlier.
         now = max(due, state.at)
+        rounds = rounds + 1 if now == state.at else 0
+        if rounds > _ROUNDS:
+            end_spin(state, now, out)
+            rounds = 0
         if state.others_due == UNKNOWN or (state.others_due is not None and state.others_due <= now):
             _fire(state, now, out)
-            due = state.wake_at = _next_due(state)
+            due = state.wake_at = _next_due(state, out)
             continue
         # Most wake-ups find that a sample is not old yet: then nothing changed, and nobody has to be asked.
         state.at = state.look.at = now
@@ -208,7 +221,7 @@ def _fire_until(state: State, at: int, out: list[Effect]) -> None:
             due = state.wake_at = _sooner(state.others_due, state.snapshot.next_due())
         else:
             _fire(state, now, out)
-            due = state.wake_at = _next_due(state)
+            due = state.wake_at = _next_due(state, out)
 
 
 def _fire(state: State, at: int, out: list[Effect]) -> None:

@@ -180,6 +180,15 @@ class RecoveryBroken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyFailed:
+    """A strategy failed outside of any step, where it was asked what it remembers: `what` it did, in words."""
+
+    actor: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopCommand:
     """The run ends in order: SIGINT, SIGTERM or the end of a tape."""
 
@@ -191,6 +200,7 @@ Command = (
     Start | HaltCommand | ResumeCommand | RearmCommand | SetFlagCommand | UnsetFlagCommand | Reload | ReloadRefused
     | FlattenCommand | ReconcileCommand | RestrictCommand | UnrestrictCommand | DenyCommand | UndenyCommand
     | WaiveCommand | UnwaiveCommand | MaintenanceCommand | EndMaintenanceCommand | RecoveryBroken | StopCommand
+    | StrategyFailed
 )
 
 

@@ -1,8 +1,9 @@
 """What a strategy is: it reads the market and proposes. It never places an order and never sees a venue.
 
 A strategy is part of the deterministic core: no clock, no randomness, no I/O. What it
-remembers must come back from `dump` and `load`, byte for byte. One that raises is an internal
-fault: the engine halts, the strategy is asked no more, and its positions keep their stops.
+remembers must come back from `dump` and `load`, byte for byte. One that raises, in whatever it
+is asked, is an internal fault: the engine halts, the strategy is asked no more, and its
+positions keep their stops.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.core.broken import Unsaid
 from engine.core.report import status
 from engine.model.codec import Data
 from engine.model.effects import (
@@ -20,7 +21,7 @@ from engine.model.effects import (
     LatchSet,
     PolicyChanged,
 )
-from engine.model.events import Command, OrderWithheld, ReloadRefused, Start, StopCommand
+from engine.model.events import Command, OrderWithheld, ReloadRefused, Start, StopCommand, StrategyFailed
 from engine.model.history import MarkKind
 from engine.ports.clock import Clock
 from engine.ports.feed import Tape
@@ -238,7 +239,14 @@ class Drive:
         if setting.history is not None:
             # Before the checkpoint: what it has too much, a resumption forgets; what it lacked, nobody could tell.
             setting.history.flush(loop.seq)
-        setting.journal.write_checkpoint(pack(standing, setting.wired.state, setting.wired.venue.dump()))
+        try:
+            checkpoint = pack(standing, setting.wired.state, setting.wired.venue.dump())
+        except Unsaid as error:
+            # An input like any other: a run that is taken again hears it at the same place.
+            loop.take_urgent(loop.at, StrategyFailed(actor="engine", name=error.name, what=error.what))
+            self._keep(ended=ended)
+            return
+        setting.journal.write_checkpoint(checkpoint)
 
     def _close(self, loop: Loop, stopped: str) -> None:
         """Write what a resumption needs. Only the tape's end is an input: a stop is resumed as if it never was."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from engine.core.broken import Unsaid
 from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
 from engine.core.step import step, wake
@@ -158,7 +160,11 @@ def _resettled(found: Recovered, journal: Journal, disk: Config, producers: tupl
     state, _ = rewire(config, producers, at=found.at)
     state.offered = found.state.offered
     if found.seq:
-        load_state(state, dump_state(found.state))
+        try:
+            load_state(state, dump_state(found.state))
+        except Unsaid as error:
+            fix = f"go on with {SETTINGS} and {STRATEGIES} as they were, or mend its package"
+            raise JournalError(str(error), fix) from error
     found.state, found.config, found.source, found.producers = state, config, source, producers
     found.known[state.ruling.digest] = InForce(config=config, source=source)
     if not same:
@@ -194,7 +200,9 @@ def with_settings(config: Config, disk: Config) -> Config:
 
 def _kept(found: Recovered, journal: Journal) -> Recovered:
     """Checkpoint what a run begins or goes on with, so that a crash from here on has where to begin."""
-    journal.write_checkpoint(live_checkpoint(found, found.seq, found.at))
+    with suppress(Unsaid):
+        # Where a strategy cannot say what it remembers, the running engine finds that out and gives it up.
+        journal.write_checkpoint(live_checkpoint(found, found.seq, found.at))
     return found
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from engine.core.asking import insist_on_dumps
 from engine.core.checkpoint import dump_state, load_state
 from engine.core.state import State
 from engine.model.codec import Data, canonical, decode
@@ -25,6 +26,7 @@ from engine.model.events import (
     ReloadRefused,
     ResumeCommand,
     SetFlagCommand,
+    StrategyFailed,
     UnsetFlagCommand,
 )
 from engine.model.override_commands import (
@@ -44,7 +46,7 @@ FORMAT = 2
 _FROM_OUTSIDE = (
     HaltCommand, ResumeCommand, RearmCommand, SetFlagCommand, UnsetFlagCommand, Reload, ReloadRefused, FlattenCommand,
     ReconcileCommand, RestrictCommand, UnrestrictCommand, DenyCommand, UndenyCommand, WaiveCommand, UnwaiveCommand,
-    MaintenanceCommand, EndMaintenanceCommand,
+    MaintenanceCommand, EndMaintenanceCommand, StrategyFailed,
 )
 
 
@@ -69,14 +71,22 @@ class Standing:
 
 
 def pack(standing: Standing, state: State, venue: Data) -> Checkpoint:
-    """Return the checkpoint of a run as canonical, versioned bytes; `venue` is what a simulated one dumped, or None."""
+    """Return the checkpoint of a run as canonical, versioned bytes; `venue` is what a simulated one dumped, or None.
+
+    Raises Unsaid where a strategy cannot say what it remembers: the core has to be told first.
+    """
     data = {
         "format": FORMAT, "digest": standing.digest.hex(), "tape": standing.tape, "source": standing.source,
         "feed_index": standing.feed_index,
         "taken": standing.taken, "ended": standing.ended, "producers": list(standing.producers),
         "core": dump_state(state), "venue": venue,
     }
-    return Checkpoint(seq=standing.seq, at=standing.at, effect_n=standing.effect_n, payload=canonical(data))
+    try:
+        payload = canonical(data)
+    except Exception:
+        insist_on_dumps(state)
+        raise
+    return Checkpoint(seq=standing.seq, at=standing.at, effect_n=standing.effect_n, payload=payload)
 
 
 def unpack(checkpoint: Checkpoint) -> tuple[Standing, dict[str, Any]]:
@@ -93,13 +103,22 @@ def unpack(checkpoint: Checkpoint) -> tuple[Standing, dict[str, Any]]:
 
 
 def restore(data: dict[str, Any], state: State, venue: SimulatedVenue) -> None:
-    """Make `state` and `venue`, freshly wired, what they were."""
+    """Make `state` and `venue`, freshly wired, what they were.
+
+    JournalError where a strategy cannot take up what it remembered: without it the run would be another one.
+    """
     load_state(state, data["core"])
     venue.load(data["venue"])
+    for name, (why, _) in sorted(state.unloaded.items()):
+        what = f"strategy {name} cannot take up what it remembered ({why})"
+        raise JournalError(what, "go on with the version of its package that wrote it")
 
 
 def commands_after(journal: JournalReader, seq: int) -> dict[int, tuple[int, Command]]:
-    """Return the operator's commands behind `seq`: by their seq, (at, command)."""
+    """Return the operator's commands behind `seq`: by their seq, (at, command).
+
+    What the operator of a tape's story typed is the tape's to say again.
+    """
     found: dict[int, tuple[int, Command]] = {}
     for item in journal.inputs_after(seq):
         event = decode(Event, item.payload)
