@@ -34,7 +34,8 @@ ACCOUNT = Endpoint(method="fapiPrivateV3GetAccount", cost=Cost(weight=5))
 TRADES = Endpoint(method="fapiPrivateGetUserTrades", cost=Cost(weight=5))
 INCOME = Endpoint(method="fapiPrivateGetIncome", cost=Cost(weight=30))
 _PAGE = 1000
-_WEEK_MS = 7 * 86_400_000
+_HOUR_MS = 3_600_000
+_WEEK_MS = 7 * 24 * _HOUR_MS
 _WEEKS = 4
 """How far back the stop is looked for whose child an unknown order may be."""
 _PAGES = 200
@@ -166,16 +167,22 @@ class Asking:
         report = payloads.order_report(answer, venue=self._venue, conditional=False)
         if report.venue_order_id != order_id:
             raise Incomplete(f"asked for order {order_id}, the answer is about {report.venue_order_id}")
-        end = to_ms(at) + 1
-        for _ in range(_WEEKS):
-            # Ours are known by their beginning; another may be the child of a stop, whose id the venue gave.
-            if report.client_id.startswith(OURS) or self._hearing.owner(order_id) is not None:
-                break
-            params = {"symbol": symbol, "startTime": end - _WEEK_MS + 1, "endTime": end, "limit": _PAGE}
+        end, span = to_ms(at) + 1, _WEEK_MS
+        oldest = end - _WEEKS * _WEEK_MS
+        # Ours are known by their beginning; another may be the child of a stop, whose id the venue gave.
+        while end > oldest and not report.client_id.startswith(OURS) and self._hearing.owner(order_id) is None:
+            params = {"symbol": symbol, "startTime": end - span + 1, "endTime": end, "limit": _PAGE}
             rows = await self._wire.call(ALL_ALGO_ORDERS, params, self._errand)
-            for parent in payloads.order_reports(rows, venue=self._venue, conditional=True):
+            parents = payloads.order_reports(rows, venue=self._venue, conditional=True)
+            for parent in parents:
                 self._saw(parent)
-            end -= _WEEK_MS
+            if len(parents) < _PAGE:
+                end -= span
+            elif span < _HOUR_MS:
+                raise Incomplete(f"more than {_PAGE} conditional orders in an hour: they cannot all be looked at")
+            else:
+                # There are more than a page shows, and which ones it leaves out nobody says.
+                span //= 2
         self._saw(report)
 
     async def income(self, ask: AskVenue) -> tuple[VenueEvent, ...]:
