@@ -155,7 +155,7 @@ class Drive:
             observe=self._observe,
             breathe=breathing, checkpoint=self._checkpoint, checkpoint_every=setting.checkpoint_every,
             taken=setting.standing.taken, burst=BURST if setting.speed is None else 1, lag=self._lag,
-            breathe_from=setting.journal.tail().seq,
+            breathe_from=setting.journal.tail().seq, spoken=setting.tape.header.spoken,
         )
 
     # -- what the loop tells -----------------------------------------------------------------

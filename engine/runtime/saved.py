@@ -39,7 +39,8 @@ from engine.model.override_commands import (
     UnwaiveCommand,
     WaiveCommand,
 )
-from engine.ports.journal import Checkpoint, JournalReader
+from engine.ports.feed import TAPE_ACTOR
+from engine.ports.journal import Checkpoint, JournalError, JournalReader
 from engine.ports.venue import SimulatedVenue
 
 FORMAT = 2
@@ -108,10 +109,10 @@ def restore(data: dict[str, Any], state: State, venue: SimulatedVenue) -> None:
     JournalError where a strategy cannot take up what it remembered: without it the run would be another one.
     """
     load_state(state, data["core"])
-    venue.load(data["venue"])
     for name, (why, _) in sorted(state.unloaded.items()):
         what = f"strategy {name} cannot take up what it remembered ({why})"
         raise JournalError(what, "go on with the version of its package that wrote it")
+    venue.load(data["venue"])
 
 
 def commands_after(journal: JournalReader, seq: int) -> dict[int, tuple[int, Command]]:
@@ -122,6 +123,6 @@ def commands_after(journal: JournalReader, seq: int) -> dict[int, tuple[int, Com
     found: dict[int, tuple[int, Command]] = {}
     for item in journal.inputs_after(seq):
         event = decode(Event, item.payload)
-        if isinstance(event, _FROM_OUTSIDE):
+        if isinstance(event, _FROM_OUTSIDE) and getattr(event, "actor", "") != TAPE_ACTOR:
             found[item.seq] = (item.at, event)
     return found
