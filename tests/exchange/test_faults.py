@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.exchange.faults import Fault, FaultKind, FaultPlan
-from engine.model.events import OrderAccepted, OrderFilled, OrderRejected, OrderUncertain
+from engine.exchange.faults import Fault, FaultKind, FaultPlan, Spell
+from engine.model.events import OrderAccepted, OrderCancelled, OrderFilled, OrderRejected, OrderUncertain
+from engine.model.orders import Intent, Side
 from engine.model.time import SECOND
-from tests.exchange.kit import STEADY, WAY, Floor, order, quote
+from tests.exchange.kit import NOON, STEADY, WAY, Floor, order, quote, stop
 
 
 def floor_with(*faults: Fault) -> Floor:
@@ -67,3 +68,50 @@ def test_a_delayed_answer_is_overtaken() -> None:
 def test_a_fault_names_one_order(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"names either|before the question"):
         Fault(kind=FaultKind.DELAY, **fields)  # type: ignore[arg-type]
+
+
+def test_in_a_spell_every_order_of_its_sort_meets_the_fault_and_no_other_order() -> None:
+    spell = Spell(kind=FaultKind.REJECT, start=NOON, end=NOON + SECOND, intent=Intent.ENTRY, purpose="/first")
+    floor = Floor(faults=FaultPlan(spells=(spell,)))
+    floor.market(quote(99.9, 50, 100.1, 50))
+    floor.send(order("a", purpose="x/first"), order("b", purpose="x/second"))
+    floor.send(order("c", purpose="x/first", intent=Intent.SCALP))
+    floor.let(SECOND)
+    floor.market(quote(99.9, 50, 100.1, 50))
+    floor.send(order("d", purpose="x/first"))
+
+    assert [event.client_id for event in floor.events(OrderRejected)] == ["a"]
+    assert floor.held() == 3
+
+
+def test_an_order_that_vanishes_stood_until_then_and_its_end_is_told() -> None:
+    spell = Spell(kind=FaultKind.VANISHED, start=NOON, end=NOON + SECOND, intent=Intent.STOP, delay=30 * SECOND)
+    floor = Floor(faults=FaultPlan(spells=(spell,)))
+    floor.market(quote(99.9, 50, 100.1, 50))
+    floor.send(order("a"), stop("s", Side.SELL, "95"))
+    assert floor.words("s") == ["OrderAccepted"]
+    floor.let(28 * SECOND)
+    assert floor.open_ids() == ["s"]
+
+    again = Floor(faults=FaultPlan(spells=(spell,)))
+    again.exchange.load(floor.exchange.dump())
+    floor.let(3 * SECOND)
+    assert floor.words("s") == ["OrderAccepted", "OrderCancelled"]
+    assert [event.reason for event in floor.events(OrderCancelled)] == ["expired"]
+    assert floor.open_ids() == []
+    assert again.exchange.next_due() is not None, "what vanishes later is in a checkpoint"
+
+
+def test_in_a_spell_of_questions_each_fails() -> None:
+    plan = FaultPlan(spells=(Spell(kind=None, start=NOON, end=NOON + SECOND, reason="maintenance"),))
+
+    assert plan.during(order("a"), NOON) is None
+    failed = plan.question_during(NOON)
+    assert failed is not None and failed.reason == "maintenance"
+    assert plan.question_during(NOON + SECOND) is None
+
+
+@pytest.mark.parametrize("fields", [{"end": NOON}, {"end": NOON + 1, "delay": -1}])
+def test_a_spell_ends_after_it_began(fields: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"ends after|before the question"):
+        Spell(kind=FaultKind.REJECT, start=NOON, **fields)  # type: ignore[arg-type]
