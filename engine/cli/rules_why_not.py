@@ -53,7 +53,7 @@ def _run(args: argparse.Namespace) -> int:
         print_json({"at": scene.at, "rule": rule, "answers": found})
         return FINE
     for answer in found:
-        print("\n".join([*_lines(answer), ""]))
+        print("\n".join([*answer_lines(answer), ""]))
     return FINE
 
 
@@ -131,7 +131,7 @@ def _number(word: str, value: str) -> float:
         raise Failure(f"{word}: {value!r} is no number", "write NAME=NUMBER") from None
 
 
-def _lines(answer: Mapping[str, Any]) -> list[str]:
+def answer_lines(answer: Mapping[str, Any]) -> list[str]:
     """Return one answer as text."""
     since = f" since {instant(answer['since'])}" if answer.get("since") else ""
     out = [f"{answer['instance']}  {answer['state']}{since}: {answer['why']}", f"  {answer['summary']}"]
