@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from engine.runtime.statedir import JOURNAL, TAPE, holder
 from engine.runtime.wiring_journal import read_journal
 
 _COLOURS = {"MAY TRADE": "green", "RESTRICTED": "yellow", "HALTED": "red"}
-_NONE = "none"
+_NONE, _FEW = "none", 5
 _ASK = "engine reconcile"
 LIVE = "live"
 """What a status names as its tape where the market is real."""
@@ -93,7 +94,12 @@ def render(status: Status, page: Page) -> list[str]:
 def _headline(status: Status, page: Page) -> list[str]:
     line = str(status["line"])
     since = f" since {instant(status['since'])}" if status.get("since") else ""
-    lines = [page.paint(line, "bold", _COLOURS.get(line, "yellow")) + f"{since}: {status['why']}"]
+    if line == "HALTED" or status.get("running"):
+        first = page.paint(line, "bold", _COLOURS.get(line, "yellow"))
+    else:
+        # What is not running trades nothing, whatever it might have done: only its halts still hold.
+        first = page.paint("NOT RUNNING", "bold", "yellow") + f"; it was {line}"
+    lines = [f"{first}{since}: {status['why']}"]
     waived = waived_line(status, page.paint)
     lines += [waived] if waived else []
     if not status.get("running"):
@@ -150,7 +156,8 @@ def restraint_lines(status: Status, page: Page) -> list[str]:
         number_of = f", latch {held['latch']}" if held.get("latch") else ""
         since = f" since {instant(held['since'])}" if held.get("since") else ""
         who = page.paint(held["instance"], "red")
-        lines.append(f"  {who}: {held['restraint']} ({held['because']}{number_of}){since}")
+        about = f"{held['about']}: " if held.get("about") else ""
+        lines.append(f"  {who}: {about}{held['restraint']} ({held['because']}{number_of}){since}")
         clear = held.get("clear_with") or ""
         ends = held.get("ends") or ""
         told = [f"ends: {ends}"] if ends and ends != clear else []
@@ -210,14 +217,18 @@ def _nearest(status: Status, page: Page) -> list[str]:
 
 
 def _stale(status: Status, page: Page) -> list[str]:
-    rows = [
-        (
-            _labelled(item["signal"], item["labels"]), item["status"],
-            "never seen" if item.get("age_s") is None else f"{span(item['age_s'] * SECOND)} old",
-            f"from {item['producer']}",
-        )
-        for item in status["stale"]
-    ]
+    found = Counter(item["signal"] for item in status["stale"])
+    told = Counter[str]()
+    rows: list[tuple[str, ...]] = []
+    for item in status["stale"]:
+        signal = item["signal"]
+        told[signal] += 1
+        # A dead feed makes every symbol's signal stale: some of them say so as well as all.
+        if told[signal] > _FEW and found[signal] > _FEW + 1:
+            rows += [(f"... and {found[signal] - _FEW} more of {signal}",)] if told[signal] == _FEW + 1 else []
+            continue
+        age = "never seen" if item.get("age_s") is None else f"{span(item['age_s'] * SECOND)} old"
+        rows.append((_labelled(signal, item["labels"]), item["status"], age, f"from {item['producer']}"))
     return columns(rows)
 
 

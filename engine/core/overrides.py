@@ -199,10 +199,13 @@ def begin_waiting(state: State, at: int, out: list[Effect]) -> None:
 
 def restriction_words(one: Restriction) -> str:
     """Return what a restriction forbids and where, in words."""
-    scope = one.scope
-    where = " ".join(part for part in (scope.symbol, scope.intent, scope.venue and f"on {scope.venue}") if part)
     what = ", ".join(part for part in (restraint_words(one.restraint), "no makers" if one.maker_off else "") if part)
-    return f"{where or 'everything'}: {what}"
+    return f"{scope_words(one.scope) or 'everything'}: {what}"
+
+
+def scope_words(scope: Scope) -> str:
+    """Return what a scope covers, in words; empty where it is everything."""
+    return " ".join(part for part in (scope.symbol, scope.intent, scope.venue and f"on {scope.venue}") if part)
 
 
 def kind_of(one: One) -> str:

@@ -7,10 +7,13 @@ from decimal import Decimal
 
 from engine.core.depeg import depeg_active
 from engine.core.health import health_report
+from engine.core.overrides import scope_words
 from engine.core.report_overrides import overrides_status
 from engine.core.state import State
 from engine.model.codec import Data, decimal_text
+from engine.model.events import RunMode
 from engine.model.fills import Position
+from engine.model.flags import FlagValue
 from engine.model.ledger import OrderRecord
 from engine.model.restraints import NONE, InForce, Level, Restraint
 from engine.model.samples import Status
@@ -104,10 +107,15 @@ def _restrains(state: State, item: InForce) -> Data:
     )
     return {
         "rule": item.rule, "instance": item.instance, "because": item.because,
-        "restraint": restraint_words(item.restraint),
+        "restraint": restraint_words(item.restraint), "about": _about(item),
         "since": item.since, "ends": item.ends, "clear_with": item.clear_with,
         "latch": number if item.because == "latched" else None,
     }
+
+
+def _about(item: InForce) -> str:
+    """Return what a person's restriction is about where it is not everything: its name says nothing of it."""
+    return scope_words(item.scope) if item.because == "operator" and not item.restraint.deny else ""
 
 
 def _positions(state: State) -> list[Data]:
@@ -151,8 +159,16 @@ def _daily_loss(state: State) -> Data:
     return {
         "used_pct": None if used is None else round(max(0.0, used), 4),
         "limit_pct": state.flags.values.get("DAILY_LOSS_LIMIT_PCT"),
-        "limit_usd": state.flags.values.get("MAX_DAILY_LOSS_USD"), **state.guardian.report(state.look),
+        "limit_usd": _loss_limit(state), **state.guardian.report(state.look),
     }
+
+
+def _loss_limit(state: State) -> FlagValue | None:
+    """Return how many USD a day may cost in this mode: a limited session has a limit of its own, and a smaller one."""
+    names = ["MAX_DAILY_LOSS_USD"]
+    names += ["LIMITED_LIVE_MAX_DAILY_LOSS_USD"] if state.mode is RunMode.LIMITED_LIVE else []
+    limits = [limit for limit in map(state.flags.values.get, names) if isinstance(limit, int | float)]
+    return min(limits, default=None)
 
 
 def _nearest(state: State) -> list[Data]:

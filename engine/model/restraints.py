@@ -97,7 +97,7 @@ class InForce:
     """firing, held, latched, cooldown, operator or floor."""
     since: int
     ends: str
-    """In words, such as `when the condition clears`."""
+    """In words, such as `when spread_bps > ENTRY_MAX_SPREAD_BPS no longer holds`."""
     clear_with: str
     """The command that ends it, or an empty string where only the condition can."""
     until: int = 0

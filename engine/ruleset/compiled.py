@@ -12,6 +12,7 @@ from engine.model.codec import Data
 from engine.model.flags import FlagValue
 from engine.model.restraints import EVERYTHING, NONE, Restraint, Scope
 from engine.model.samples import InputRef, SignalKind
+from engine.model.time import format_duration
 from engine.ruleset.durations import duration_under
 from engine.ruleset.lifecycle import Timing
 from engine.ruleset.numbers import under
@@ -22,6 +23,8 @@ from engine.ruleset.trace import Evaluator
 from engine.signals.catalogue import Catalogue
 
 _NO = ("", "0", "false", "no", "off")
+_LONGEST_TOLD = 80
+"""Characters of a condition that a line of the status still holds."""
 _SCOPE_LABELS = frozenset({"account", "venue", "symbol", "intent"})
 
 
@@ -60,6 +63,7 @@ class CompiledRule:
             unknown_grace=duration_under(spec.unknown_grace, spec.unknown_grace_unit, flags),
             min_clear=spec.min_clear, ttl=duration_under(spec.ttl, spec.ttl_unit, flags), on_unknown=spec.on_unknown,
         )
+        self.ends = _ends(spec, self.timing)
         given = under(spec, flags)
         self.restraint = given.restrain if self.restrains else NONE
         self.unknown_cutback, self.action = given.unknown_cutback, given.action
@@ -168,6 +172,21 @@ def _readings(program: Program) -> dict[str, int]:
         if ref.reads == "value" or ref.signal not in places:
             places[ref.signal] = place
     return places
+
+
+def _ends(spec: RuleSpec, timing: Timing) -> str:
+    """Return what ends the rule's firing, in words: the condition itself, so that nobody has to look it up at night."""
+    keep, ttl = timing.keep_firing_for, timing.ttl
+    by_contract = f"{format_duration(ttl)} after it was last true" if ttl else ""
+    if ttl and keep >= ttl:
+        return by_contract
+    clear = " ".join((spec.clear_expr or spec.expr).text.split())
+    if len(clear) > _LONGEST_TOLD:
+        told = f"when its condition has cleared (`engine rules why-not {spec.id}`)"
+    else:
+        told = f"when {clear} " + ("no longer holds" if spec.clear_expr is None else "holds")
+    told += f", {format_duration(keep)} later" if keep else ""
+    return f"{told}, or {by_contract}" if ttl else told
 
 
 def switched_on(value: bool | str, flags: Mapping[str, FlagValue]) -> bool:

@@ -296,11 +296,11 @@ def _in_force(instance: Instance, held: Grip, since: int) -> InForce:
     elif held is Grip.COOLDOWN:
         ends = f"at {format_second(standing.locked_until or since)}"
     else:
-        ends = "when the condition clears"
+        ends = compiled.ends
     ttl, true_until = 0 if held is Grip.HELD else compiled.timing.ttl, standing.true_until
     if ttl:
-        when = "" if true_until is None else f", at {format_second(true_until + ttl)}"
-        ends += f", or {format_duration(ttl)} after it was last true{when}"
+        ends += f", or {format_duration(ttl)} after it was last true" if held is Grip.COOLDOWN else ""
+        ends += "" if true_until is None else f", at {format_second(true_until + ttl)}"
     return InForce(
         rule=compiled.spec.id, instance=instance.name, scope=compiled.scope(instance.labels), restraint=restraint,
         because=held.value, since=since, ends=ends, clear_with="", ttl=ttl,

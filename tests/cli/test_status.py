@@ -56,7 +56,16 @@ def test_the_whole_page_reads_like_this() -> None:
 
 @pytest.mark.parametrize("line", ["MAY TRADE", "RESTRICTED", "HALTED"])
 def test_the_first_line_is_the_verdict(line: str) -> None:
-    assert page(line=line).splitlines()[0].startswith(line)
+    assert page(line=line, running=True).splitlines()[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [("MAY TRADE", "NOT RUNNING; it was MAY TRADE since"), ("RESTRICTED", "NOT RUNNING; it was RESTRICTED since"),
+     ("HALTED", "HALTED since")],
+)
+def test_a_dead_engine_is_not_said_to_trade(line: str, first: str) -> None:
+    assert page(line=line, running=False).splitlines()[0].startswith(first)
 
 
 def test_a_running_engine_is_not_called_dead() -> None:
@@ -97,6 +106,24 @@ def test_a_signal_never_seen_has_no_age() -> None:
     }
 
     assert "peg_usdt_usd  missing  never seen  from feed.oracle" in page(stale=[never])
+
+
+def test_a_dead_feed_of_many_symbols_is_a_few_lines() -> None:
+    def stale(count: int) -> list[dict[str, Any]]:
+        row = STATUS["stale"][0]
+        return [{**row, "labels": ["paper", f"S{number:02}USDT"]} for number in range(count)]
+
+    other = {**STATUS["stale"][0], "signal": "atr_pct"}
+    many = page(stale=[*stale(50), other])
+
+    assert many.count("from feed.market") == 6 and "  ... and 45 more of spread_bps\n" in many
+    assert "atr_pct[paper,DUSKUSDT]" in many
+    assert page(stale=stale(6)).count("from feed.market") == 6 and "more of" not in page(stale=stale(6))
+
+
+def test_what_a_persons_restriction_is_about_stands_beside_it() -> None:
+    held = {**STATUS["restrains"][0], "instance": "operator:restrict/2", "because": "operator", "about": "DUSKUSDT"}
+    assert "  operator:restrict/2: DUSKUSDT: level halted (operator" in page(restrains=[{**held, "latch": None}])
 
 
 def test_the_boundary_is_told_in_local_time() -> None:

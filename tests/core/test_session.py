@@ -228,9 +228,12 @@ def test_the_caps_of_a_mode_are_told_and_are_no_restriction(mode: RunMode, cappe
     shown = status(core.state)
     if capped:
         assert shown["line"] == "MAY TRADE" and "limited.notional" in shown["why"], shown["why"]
-        assert [one["rule"] for one in shown["restrains"]] == ["limited.notional"]
+        (cap,) = shown["restrains"]
+        assert (cap["rule"], cap["ends"]) == ("limited.notional", 'when run_mode == "limited-live" no longer holds')
+        assert shown["daily_loss"]["limit_usd"] == 50, "the first limit that a day of this mode reaches"
     else:
         assert (shown["line"], shown["why"], shown["restrains"]) == ("MAY TRADE", "nothing restrains", [])
+        assert shown["daily_loss"]["limit_usd"] == 300
 
 
 def test_a_process_without_some_guard_keeps_what_is_open_and_begins_nothing() -> None:
