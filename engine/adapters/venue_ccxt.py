@@ -25,6 +25,7 @@ from engine.adapters.venue_ccxt_probe import probed
 from engine.adapters.venue_ccxt_rate import SendLane
 from engine.adapters.venue_ccxt_stream import UserStream
 from engine.adapters.venue_ccxt_terms import CcxtTerms, seconds
+from engine.adapters.venue_ccxt_time import in_our_time
 from engine.adapters.venue_ccxt_told import Told
 from engine.adapters.venue_ccxt_wire import Wire, WireTrouble, Withheld
 from engine.model.answers import ProbeAnswered, QueryFailed
@@ -72,7 +73,7 @@ class CcxtVenue:
     """A `LiveVenue` over ccxt. `tell` takes its answers; `gate` is asked again at the moment of sending."""
 
     def __init__(self, terms: CcxtTerms, keys: Keys, clock: Clock, tell: Tell, gate: Gate) -> None:
-        self._terms, self._keys, self._clock, self._tell = terms.checked(), keys, clock, tell
+        self._terms, self._keys, self._clock, self._heard = terms.checked(), keys, clock, tell
         self._wire = Wire(terms, keys, clock)
         self._hearing = Hearing(terms.venue)
         told = Told(seconds(terms.silence_s), seconds(terms.told_within_s))
@@ -80,7 +81,7 @@ class CcxtVenue:
             FuturesClient(self._wire, self._hearing, told, gate) if terms.binance_futures
             else CommonDesk(self._wire, self._hearing, gate)
         )
-        self._stream = UserStream(self._wire, self._hearing, told, tell)
+        self._stream = UserStream(self._wire, self._hearing, told, self._tell)
         self._tasks: set[asyncio.Task[None]] = set()
         self._outdated = asyncio.Event()
         """An order was refused for its filters: what we know of them is old."""
@@ -89,6 +90,9 @@ class CcxtVenue:
         self._closing = False
         """The run ends: what adds risk does not leave any more."""
         self._closed = False
+
+    def _tell(self, event: VenueEvent) -> None:
+        self._heard(in_our_time(event, self._wire.offset))
 
     @property
     def name(self) -> str:
