@@ -106,6 +106,7 @@ class LiveDrive:
         halt_file = HaltFile(where.halt)
         self._asked = Asked(self._queue, halt_file, lambda: self._status(running=True))
         self._nightly = Nightly(where.path, self._set.warn, self._set.root)
+        self._nightly.make_up(self._set.journal, self._set.clock.now())
         breathing = Breathing(now=self._set.clock.monotonic, halt_file=halt_file.poll, queue=self._queue)
         breathing.on_breath.append(self._look)
         loop = self._loop = LiveLoop(self._parts(breathing))
