@@ -30,8 +30,11 @@ from engine.ruleset.latches import Episode
 
 PROPOSER = "execution"
 FIRST_RETRY, LONGEST_RETRY = SECOND, 60 * SECOND
+UNSENT_RETRY = 5 * SECOND
+"""The longest wait after an order that did not leave, or that a venue would not look at: nothing was said of it."""
 READ_AGAIN = 5 * SECOND
 """An account that was to be read and was not answered is asked for again after this."""
+_UNSENT = frozenset({Rejection.LIMITED, Rejection.NOT_SENT, Rejection.CLOCK})
 SMALLEST_CLIP = 10
 """An order that the market is too thin for is halved so often and no more."""
 
@@ -304,6 +307,9 @@ def _after(record: OrderRecord | None, approach: Approach, at: int) -> Approach:
         return failed
     if record.rejection is Rejection.PRICE_BAND:
         return replace(failed, clip=min(failed.clip + 1, SMALLEST_CLIP))
+    if record.rejection in _UNSENT:
+        # What waits for a ban to end must leave when it does, not a minute later.
+        return replace(failed, retry_at=min(failed.retry_at, at + UNSENT_RETRY))
     if record.rejection is Rejection.NOT_REDUCING:
         # We count something that the venue does not hold: only the venue can say.
         return replace(failed, read_after=at)

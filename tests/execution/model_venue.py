@@ -74,11 +74,15 @@ class ModelVenue:
     thin: Decimal | None = None
     """A market order for more than this is outside of the price band."""
     deny_cancels: bool = False
+    banned_until: int = 0
+    """Until then (ns) no order leaves: too many requests."""
     resting: bool = False
     """Market orders rest until `fill`, too."""
 
     def place(self, order: PlaceOrder, at: int) -> list[VenueEvent]:
         """Take an order; return what the venue says to that."""
+        if at < self.banned_until:
+            return [_rejected(order, "", Rejection.LIMITED, at)]
         if order.reduce_only and self.held.get(order.symbol, Decimal(0)) * order.side.sign >= 0:
             return [_rejected(order, "-2022", Rejection.NOT_REDUCING, at)]
         if self.thin is not None and order.kind is OrderKind.MARKET and (order.quantity or 0) > self.thin:

@@ -87,3 +87,15 @@ def test_what_waits_for_other_exits_goes_on_as_soon_as_they_are_over() -> None:
     before = floor.at
     floor.run(3 * SECOND)
     assert floor.held() == 0 and floor.at - before == 3 * SECOND
+
+
+def test_an_exit_that_a_ban_held_back_leaves_within_seconds_of_its_end() -> None:
+    """However long it took: nothing was said of the exit itself, and the market goes on falling."""
+    floor = Floor()
+    floor.holding()
+    floor.venue.banned_until = floor.at + 3 * MINUTE
+    closing(floor)
+    floor.run(3 * MINUTE - SECOND)
+    assert floor.held() == 10 and 20 <= len(closings(floor)) <= 45
+    floor.run(7 * SECOND)
+    assert floor.held() == 0 and not floor.execution.has_targets()
