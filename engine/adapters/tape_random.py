@@ -1,7 +1,7 @@
 """A random market for simulations: one seed, one market, in which a little of everything happens.
 
 One to three coins wander, jump and gap, their spreads open, news makes them break out up or
-down, feeds fall silent, the peg wobbles. Sparse, so that an hour costs a fraction of a
+down, feeds fall silent, the peg wobbles, a coin becomes dear to hold. Sparse, so that an hour costs a fraction of a
 second. The end of the story is quiet: then everybody has time to agree on what is true.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from engine.adapters.tape_demo import (
+from engine.adapters.tape_demo import oracle, polls
+from engine.adapters.tape_demo_shapes import (
     CLIMB,
     RISE_AND_TRAIL,
     RISE_IN_STEPS,
@@ -19,12 +20,11 @@ from engine.adapters.tape_demo import (
     RUNAWAY,
     SIDEWAYS,
     Shape,
-    oracle,
-    polls,
 )
 from engine.adapters.tape_market_model import Coin, CoinFeed, GeneratedTape, Stage, Timed, instrument, told
-from engine.model.market import Announcement, FeedState, FundingRate
-from engine.model.time import HOUR, MINUTE, MS, SECOND, parse_instant
+from engine.adapters.tape_random_funding import MAJOR, News, dear_spell, major, rates
+from engine.model.market import Announcement, FeedState
+from engine.model.time import MINUTE, SECOND, parse_instant
 from engine.ports.feed import ANNOUNCEMENTS, MARKET, ORACLE, Chapter, TapeEvent, TapeHeader
 
 EPOCH = parse_instant("2026-03-02T00:00:00Z")
@@ -38,7 +38,11 @@ SHAPES = (
     RISE_AND_TRAIL, RISE_IN_STEPS, RISE_THEN_STOP, SIDEWAYS, CLIMB, GAP_DOWN, GAP_DOWN, WHIPSAW, DIVE, RUNAWAY,
 )
 MOST_JUMP_BPS = 300.0
-FUNDING_EVERY, FUNDING_INTERVAL = 5 * MINUTE, 8 * HOUR
+_VERBS = {
+    "listing": "List", "futures_launch": "Launch Futures of", "delisting": "Delist", "trading_start": "Open Trading of",
+    "other": "Upgrade",
+}
+LARGE = f"{MAJOR}USDT"
 WIDE = 0.0015
 """How likely at each tick a spell of wide spreads begins."""
 
@@ -68,25 +72,25 @@ class Story:
         return self.quiet_from + self.quiet * MINUTE
 
 
-News = tuple[float, str]
-"""(minute, symbol) of a listing."""
-
-
 def random_tape(story: Story) -> GeneratedTape:
     """Return the market of `story`; the same story is the same market, whatever the machine."""
     coins, news = _cast(story)
+    dear = dear_spell(story.seed, story.start, news)
+    large = major(story.seed, story.start, story.minutes, dear)
+    coins += [large] if large is not None else []
     silences = _silences(story)
     stage = Stage(
         venue=story.venue, start=story.start, end=story.end, silences=silences,
         seed=Random(f"{story.seed}|noise").randrange(2**31),
     )
-    peg = _peg(story)
+    peg = _peg(story, news)
 
     def tell() -> Iterator[Timed]:
         feeds = [WildFeed(coin, stage).events() for coin in coins]
         others = [
-            _connection(story, silences), _announcements(story, news), polls(story.start, story.end),
-            oracle(stage, peg, 0.0002), _funding(story, coins),
+            _connection(story, silences), _announcements(story, news, large is not None), polls(story.start, story.end),
+            oracle(stage, peg, 0.0002),
+            rates(story.seed, story.venue, (story.start, story.end), [coin.symbol for coin in coins], dear),
         ]
         return told([*others, *feeds], story.end)
 
@@ -208,14 +212,17 @@ def _silences(story: Story) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _peg(story: Story) -> tuple[tuple[float, float], ...]:
-    """Return (minute, USD per USDT): nearly always near 1, seldom a wobble, more seldom a break that lasts."""
+def _peg(story: Story, news: list[News]) -> tuple[tuple[float, float], ...]:
+    """Return (minute, USD per USDT): mostly near 1, seldom a wobble, more seldom a break that lasts."""
     draw = Random(f"{story.seed}|peg")
     fate = draw.random()
-    if fate > 0.2 or story.minutes < 20:
+    if fate > 0.25 or story.minutes < 20:
         return ((0.0, 1.0),)
     begins, low = draw.uniform(6.0, story.minutes - 12.0), draw.uniform(0.975, 0.993)
-    lasts = 1.6 if fate > 0.1 else draw.uniform(4.0, 8.0)
+    if draw.random() < 0.7:
+        # Behind the news something may be held; it takes three windows to be sure.
+        begins = max(1.0, min(draw.choice(news)[0] + draw.uniform(-3.5, 2.0), story.minutes - 12.0))
+    lasts = 1.6 if fate > 0.15 else draw.uniform(4.0, 8.0)
     ends = begins + 1 + lasts
     return ((0.0, 1.0), (begins, 1.0), (begins + 1, low), (ends, low), (ends + 1, 1.0))
 
@@ -228,18 +235,22 @@ def _connection(story: Story, silences: tuple[tuple[int, int], ...]) -> Iterator
             yield ends, FeedState(story.venue, True, "reconnected", ends)
 
 
-def _announcements(story: Story, news: list[News]) -> Iterator[tuple[int, TapeEvent]]:
+def _announcements(story: Story, news: list[News], large: bool) -> Iterator[tuple[int, TapeEvent]]:
+    """Yield what is announced: every listing, and now and then something that is none or was told before."""
     draw = Random(f"{story.seed}|news")
-    for number, (minute, symbol) in enumerate(news, start=1):
+    told: list[tuple[float, str, str]] = []
+    for minute, symbol in news:
+        told.append((minute, "futures_launch" if draw.random() < 0.2 else "listing", symbol))
+        chance = draw.random()
+        if chance < 0.3:
+            # Most of these come while the coin may be held.
+            kind = ("delisting", "listing", "trading_start", "other")[int(chance * 40) % 4]
+            told.append((minute + draw.uniform(0.1, 6.0), kind, symbol))
+    if large and draw.random() < 0.3:
+        # What hedges are held in, and what is scalped, becomes news too.
+        told.append((draw.uniform(4.0, story.minutes * 0.8), "listing", LARGE))
+    for number, (minute, kind, symbol) in enumerate(sorted(told), start=1):
         at = story.start + int(minute * MINUTE)
         told_by, venue_at = f"random-{number}", at - int(draw.uniform(0.3, 4.0) * SECOND)
-        title = f"Paper Exchange Will List {symbol.removesuffix('USDT')}"
-        yield at, Announcement(story.venue, told_by, "listing", title, (symbol,), venue_at, at)
-
-
-def _funding(story: Story, coins: list[Coin]) -> Iterator[tuple[int, TapeEvent]]:
-    draw = Random(f"{story.seed}|funding")
-    for at in range(story.start + 5 * SECOND, story.end, FUNDING_EVERY):
-        for coin in coins:
-            rate = round(draw.uniform(-0.0003, 0.0005), 6)
-            yield at, FundingRate(story.venue, coin.symbol, rate, FUNDING_INTERVAL, at - 20 * MS, at)
+        title = f"Paper Exchange Will {_VERBS[kind]} {symbol.removesuffix('USDT')}"
+        yield at, Announcement(story.venue, told_by, kind, title, (symbol,), venue_at, at)

@@ -18,7 +18,7 @@ from engine.runtime.config import Config, load_config
 from engine.runtime.configured import ConfigError
 from engine.runtime.options import RunError
 from engine.runtime.simulate_broken import BREAKS, SOUND, Break
-from engine.runtime.simulate_judge import Violation
+from engine.runtime.simulate_laws import Violation
 from engine.runtime.simulate_plan import plan_of
 from engine.runtime.wiring_simulate import VENUES, market, world
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.events import (
@@ -24,36 +23,14 @@ from engine.model.events import (
 from engine.model.orders import Intent
 from engine.model.time import SECOND
 from engine.ports.venue import SimulatedVenue
-from engine.runtime import simulate_judge as law
+from engine.runtime import simulate_deaf as deaf
+from engine.runtime import simulate_laws as law
+from engine.runtime.simulate_between import Between
 
 HELD_BACK = 90 * SECOND
 """How long the late wire holds an order back."""
 FORGETS_EVERY = 97
 """The forgetful journal loses one market event of so many."""
-
-
-class Between:
-    """A venue that passes everything on to another: what breaks it overrides a method."""
-
-    def __init__(self, inner: SimulatedVenue) -> None:
-        self._inner = inner
-        self._told: list[tuple[int, VenueEvent]] = []
-        """What it makes up, and when that reaches the engine."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def next_due(self) -> int | None:
-        """Return when something is told next."""
-        due = self._inner.next_due()
-        own = min((at for at, _ in self._told), default=None)
-        return own if due is None else due if own is None else min(due, own)
-
-    def pop_due(self, at: int) -> list[tuple[int, VenueEvent]]:
-        """Let everything up to `at` happen; return what the venue tells, and what this one makes up."""
-        own = [one for one in self._told if one[0] <= at]
-        self._told = [one for one in self._told if one[0] > at]
-        return [*own, *self._inner.pop_due(at)]
 
 
 class SendsAgain(Between):
@@ -197,6 +174,14 @@ BREAKS = {
         Break(name="tame", oracle=law.FLAT, what="Halts where it is to flatten.", command=_tame),
         Break(name="no-cancels", oracle=law.BOOKS, what=TakesNoCancels.__doc__ or "", venue=TakesNoCancels),
         Break(name="twice", oracle=law.IDS, what=SendsTwice.__doc__ or "", venue=SendsTwice),
+        Break(name="elsewhere", oracle=law.FORBIDDEN, what="Restricts and denies what nobody trades.",
+              command=deaf.elsewhere),
+        Break(name="lenient", oracle=law.WAIVED, what="Takes a waiver of what is never waived.", command=deaf.lenient),
+        Break(name="longer", oracle=law.LAPSED, what="Keeps overrides for two hours more.", command=deaf.longer),
+        Break(name="stuck", oracle=law.OFF, what="Leaves on what is switched off.", command=deaf.stuck),
+        Break(name="trims-twice", oracle=law.TRIMMED, what=deaf.TrimsTwice.__doc__ or "", venue=deaf.TrimsTwice),
+        Break(name="hedges-twice", oracle=law.HEDGED, what=deaf.HedgesTwice.__doc__ or "", venue=deaf.HedgesTwice),
+        Break(name="keeps-hedges", oracle=law.NAKED, what=deaf.KeepsHedges.__doc__ or "", venue=deaf.KeepsHedges),
         Break(name="forgetful", oracle=law.REPLAY, what="Loses a row of its journal now and then.",
               forgets_every=FORGETS_EVERY),
     )

@@ -8,12 +8,13 @@ from collections import Counter
 from engine.core.checkpoint import dump_state
 from engine.core.state import State
 from engine.exchange.exchange import SimulatedExchange
-from engine.model.codec import canonical
-from engine.model.effects import FillBooked
+from engine.model.codec import canonical, decode
+from engine.model.effects import Effect, FillBooked, TargetOpened
 from engine.model.orders import OrderState
 from engine.ports.journal import Journal, JournalError
 from engine.runtime.recover import Read, recover
-from engine.runtime.simulate_judge import BOOKS, FILLS, REPLAY, Judge
+from engine.runtime.simulate_judge import Judge
+from engine.runtime.simulate_laws import BOOKS, FILLS, REPLAY
 
 _FEW = 4
 
@@ -59,6 +60,12 @@ def unequal(state: State, exchange: SimulatedExchange) -> list[str]:
 def _symbols(state: State, exchange: SimulatedExchange) -> list[tuple[str, str]]:
     known = {(one.venue, one.symbol) for one in state.look.instruments.values()}
     return sorted(known | {(one.order.venue, one.order.symbol) for one in exchange.open_orders()})
+
+
+def targets_of(journal: Journal) -> list[TargetOpened]:
+    """Return the targets that rules and flattening opened, as they are on the disk."""
+    rows = (row for row in journal.effects_after(0) if row.kind == TargetOpened.__name__)
+    return [decode(Effect, row.payload) for row in rows]
 
 
 def miscounted(exchange: SimulatedExchange, journal: Journal) -> list[str]:

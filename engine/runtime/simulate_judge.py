@@ -7,58 +7,63 @@ position, orders and trades are the truth; the wire says what was sent, and when
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
+from engine.core.state import State
 from engine.exchange.exchange import SimulatedExchange
 from engine.exchange.orders import Working
-from engine.model.effects import AskVenue, CancelOrder, Effect, LatchCleared, LatchSet, Notify, PlaceOrder
-from engine.model.events import Command, FlattenCommand, HaltCommand, ResumeCommand
-from engine.model.orders import OrderKind, Side
-from engine.model.time import SECOND
-from engine.runtime.simulate_plan import Bounds
-
-EXPOSURE, HALTED, UNPROTECTED, FILLS, FLAT, BOOKS, IDS, REPLAY = (
-    "exposure", "halted", "unprotected", "fills", "flat", "books", "ids", "replay",
+from engine.model.effects import (
+    AskVenue,
+    CancelOrder,
+    CommandAnswered,
+    Effect,
+    LatchCleared,
+    LatchSet,
+    Notify,
+    PlaceOrder,
+    TargetOpened,
 )
-ORACLES = (EXPOSURE, HALTED, UNPROTECTED, FILLS, FLAT, BOOKS, IDS, REPLAY)
-"""The laws, by name; each is told at most twice a run."""
-INTERNAL = "internal"
-"""No law, but an error that nobody expected: it ends the run and not the runs behind it."""
+from engine.model.events import (
+    Command,
+    FlattenCommand,
+    HaltCommand,
+    OrderCancelled,
+    OrderRejected,
+    ResumeCommand,
+    VenueEvent,
+)
+from engine.model.orders import Intent, OrderKind, Side
+from engine.model.time import SECOND
+from engine.runtime.simulate_acted import EXIT, Acted
+from engine.runtime.simulate_laws import (
+    EXPOSURE,
+    FLAT,
+    FORBIDDEN,
+    HALTED,
+    HEDGED,
+    IDS,
+    LAPSED,
+    NAKED,
+    OFF,
+    TRIMMED,
+    UNPROTECTED,
+    WAIVED,
+    Seen,
+    Violation,
+)
+from engine.runtime.simulate_plan import Bounds
+from engine.runtime.simulate_told import Told
+
 ON_ITS_WAY = 2 * SECOND
 """An order that is not at the venue this long after it was sent never will be."""
 MOST = 2
+"""So often a law is told of, in one run."""
+
+_STOPS_ALL = ("halted", "reduce_only", "deny quotes USDT")
+"""Each of these words in a restraint forbids every order that adds: here everything is bought with USDT."""
 
 Span = tuple[int, int]
 """From and to, ns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """A law that was broken: when (virtual ns), in words, and what came before."""
-
-    oracle: str
-    at: int
-    what: str
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Seen:
-    """What a run met, for its summary. Durations in ns."""
-
-    orders: int = 0
-    cancels: int = 0
-    asks: int = 0
-    pages: int = 0
-    worst_unprotected: int = 0
-    worst_flat: int = 0
-    violations: list[Violation] = field(default_factory=list)
-
-    def told(self) -> tuple[object, ...]:
-        """Return all of it but the lines, of which a trace may hold more or fewer."""
-        broken = tuple((one.oracle, one.at, one.what) for one in self.violations)
-        return (self.orders, self.cancels, self.asks, self.pages, self.worst_unprotected, self.worst_flat, broken)
 
 
 class Judge:
@@ -79,11 +84,19 @@ class Judge:
         """How long (ns) each position that has no stop has had none."""
         self._to_be_flat: int | None = None
         """How long (ns) ago everything was to be flattened, while it is not."""
+        self.told = Told(bounds.cap_usd)
+        self._answer: CommandAnswered | None = None
+        self._acted = Acted(
+            exchange, lambda: Decimal(str(self.told.flag("FUNDING_TRIM_PCT", bounds.trim_pct))),
+            lambda: str(self.told.flag("DEPEG_EXIT_RISK", bounds.exit_risk)),
+        )
+        self._naked: int | None = None
+        """How long (ns) a hedge has stood against nothing, while it does."""
 
     @property
     def watchful(self) -> bool:
         """Whether time alone can break a law now."""
-        return bool(self._bare) or self._to_be_flat is not None
+        return bool(self._bare) or self._to_be_flat is not None or self._naked is not None
 
     def violation(self, oracle: str, at: int, what: str) -> None:
         """Tell that the law called `oracle` was broken."""
@@ -98,15 +111,33 @@ class Judge:
         self.look(at)
         self._up = up
 
+    def begun(self, opened: Sequence[TargetOpened]) -> None:
+        """A process goes on from a journal in which these targets are."""
+        self._acted.begun(opened)
+
+    def lived(self, state: State) -> None:
+        """Look at what the engine holds to be in force, once the time of an override is over."""
+        end, at = self.told.next_end, state.at
+        if end is None or at <= end:
+            return
+        operator_flags = frozenset(one.name for one in state.flags.overrides())
+        for what in self.told.outlived(state.overrides, operator_flags, at):
+            self.violation(LAPSED, at, f"{what} is still in force though its time is over")
+
     def command(self, command: Command) -> None:
         """The operator's `command` is about to be taken."""
+        self.told.asked(command)
+        self._answer = None
         if isinstance(command, HaltCommand | FlattenCommand):
             self._operator_halted = True
         elif isinstance(command, ResumeCommand):
             self._operator_halted = False
 
-    def acknowledged(self, command: Command) -> None:
-        """The operator was told that `command` was taken."""
+    def acknowledged(self, command: Command, at: int) -> None:
+        """The operator was told, at `at`, that `command` was taken."""
+        wrong = self.told.answered(command, at, self._answer)
+        if wrong:
+            self.violation(WAIVED, at, f"{wrong} was waived, which nobody may")
         if isinstance(command, FlattenCommand) and self._to_be_flat is None and self._exchange.positions():
             self._to_be_flat = 0
 
@@ -125,13 +156,22 @@ class Judge:
     def decided(self, at: int, effects: Sequence[Effect]) -> None:
         """Hear what was decided, as soon as it is on the disk and before it is done."""
         for effect in effects:
-            if isinstance(effect, LatchSet) and "halted" in effect.restrains:
+            if isinstance(effect, LatchSet) and any(word in effect.restrains for word in _STOPS_ALL):
                 self._latches.add(effect.latch)
             elif isinstance(effect, LatchCleared):
                 self._latches.discard(effect.latch)
             elif isinstance(effect, Notify) and effect.to == "page":
                 self.seen.pages += 1
                 self._to_be_flat = None
+            elif isinstance(effect, CommandAnswered):
+                self._answer = effect
+            elif isinstance(effect, TargetOpened):
+                wrong = self._acted.opened(effect)
+                if wrong:
+                    self.violation(OFF, at, wrong)
+        if any(isinstance(one, TargetOpened) and one.kind == EXIT and not one.dry_run for one in effects):
+            # What the rule's own message says is that it closes: no excuse for not closing.
+            self._to_be_flat = 0 if self._exchange.positions() else None
 
     def sent(self, at: int, what: CancelOrder | AskVenue) -> None:
         """Hear a message that is no order."""
@@ -148,15 +188,42 @@ class Judge:
             self.violation(IDS, at, f"{order.client_id} was sent before, {ago:.3f} s ago")
         self._ids[order.client_id] = at
         if order.reduce_only or order.close_position:
+            wrong = self._acted.reducing(order, at)
+            if wrong:
+                self.violation(TRIMMED, at, f"{_spelled(order)} {wrong}")
+        elif "/target/" in order.purpose:
+            self.violation(TRIMMED, at, f"{_spelled(order)} is to reduce and may add")
+        else:
+            self._adding(order, at)
+
+    def _adding(self, order: PlaceOrder, at: int) -> None:
+        """Judge an order that may add."""
+        latches = [one for one in sorted(self._latches) if self._binds(one, order, at)]
+        if self._operator_halted or latches:
+            why = "the operator's halt" if self._operator_halted else ", ".join(latches)
+            law = WAIVED if self.told.waives_any(at) else HALTED
+            self.violation(law, at, f"{_spelled(order)} left in spite of {why}")
+        forbidden, off = self.told.forbids(order, at), self.told.switched_off(order, at)
+        if forbidden:
+            self.violation(FORBIDDEN, at, f"{_spelled(order)} left in spite of {forbidden}")
+        if off:
+            self.violation(OFF, at, f"{_spelled(order)} left though {off} is off")
+        if order.intent is Intent.HEDGE:
+            # What it may come to is what its target says.
+            wrong = self._acted.hedging(order, at)
+            if wrong:
+                self.violation(HEDGED, at, f"{_spelled(order)} {wrong}")
             return
-        if self._operator_halted or self._latches:
-            why = "the operator's halt" if self._operator_halted else ", ".join(sorted(self._latches))
-            self.violation(HALTED, at, f"{_spelled(order)} left in spite of {why}")
         cost = self._cost(order, at)
         self._under_way[order.client_id] = (order, at)
         if cost > self._bounds.cap_usd:
             what = f"{_spelled(order)} makes {cost:.0f} USD that may be held, the cap is {self._bounds.cap_usd:.0f}"
             self.violation(EXPOSURE, at, what)
+
+    def _binds(self, latch: str, order: PlaceOrder, at: int) -> bool:
+        """Whether `latch` forbids `order`, which adds: a waiver lifts what is no kill, and no stop."""
+        rule = latch.partition("/")[0]
+        return rule.startswith("kill.") or not self.told.waives(rule, at)
 
     def _cost(self, order: PlaceOrder, at: int) -> float:
         """Return what the symbol may come to cost in USD with `order`: held, at the venue, and on the way there."""
@@ -174,6 +241,12 @@ class Judge:
                 cost += _worth(other, other.quantity)
         return float(cost)
 
+    def heard(self, told: Sequence[tuple[int, VenueEvent]]) -> None:
+        """Hear what the venue tells the engine."""
+        for _, event in told:
+            if isinstance(event, OrderRejected | OrderCancelled):
+                self._acted.over(event.client_id)
+
     # -- what is so ----------------------------------------------------------------------------------
 
     def look(self, at: int) -> None:
@@ -185,8 +258,10 @@ class Judge:
             self._let_pass(passed, at)
         if not positions:
             self._bare.clear()
-            self._to_be_flat = None
+            self._to_be_flat = self._naked = None
             return
+        self._naked = (self._naked or 0) if self._acted.naked() else None
+        self._acted.look(at)
         orders = self._exchange.open_orders()
         bare = {(one.venue, one.symbol) for one in positions if not _covered(one.symbol, one.quantity, orders)}
         self._bare = {key: self._bare.get(key, 0) for key in sorted(bare)}
@@ -200,6 +275,12 @@ class Judge:
                 held = self._exchange.position(*key).quantity
                 what = f"{held} {key[1]} has had no stop at the venue for {now / 1e9:.1f} s"
                 self.violation(UNPROTECTED, at, what)
+        if self._naked is not None:
+            before, self._naked = self._naked, self._naked + passed
+            seen.worst_naked = max(seen.worst_naked, self._naked)
+            if before <= bounds.naked < self._naked:
+                what = f"a hedge of {self._acted.naked()} has stood against nothing for {self._naked / 1e9:.0f} s"
+                self.violation(NAKED, at, what)
         if self._to_be_flat is not None:
             before, self._to_be_flat = self._to_be_flat, self._to_be_flat + passed
             seen.worst_flat = max(seen.worst_flat, self._to_be_flat)

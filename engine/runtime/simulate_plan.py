@@ -22,8 +22,8 @@ from engine.model.events import (
 )
 from engine.model.reports import Query
 from engine.model.time import MINUTE, MS, SECOND
+from engine.runtime.simulate_hands import ACTOR, acts, first_acts
 
-ACTOR = "simulation"
 _DELAYS = {
     FaultKind.LOST_REPLY: (0, 8 * SECOND), FaultKind.INVISIBLE: (1 * SECOND, 12 * SECOND),
     FaultKind.LAGGING: (500 * MS, 10 * SECOND), FaultKind.DELAY: (100 * MS, 6 * SECOND),
@@ -55,6 +55,12 @@ class Bounds:
     """The longest a position may be without a stop at the venue."""
     flat_within: int = 120 * SECOND
     """How soon everything is flat after flatten, or somebody was paged."""
+    naked: int = 120 * SECOND
+    """The longest a hedge may be held that nothing is left for."""
+    trim_pct: float = 0.0
+    """By how many per cent a spike of funding trims, while the operator says nothing else."""
+    exit_risk: str = "true"
+    """Whether a stablecoin that breaks closes everything, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +116,8 @@ class Scene:
     calm_from: int
     hot: tuple[int, ...] = ()
     venue: str = "paper"
+    symbols: tuple[str, ...] = ("NOVAUSDT",)
+    """What is traded there."""
 
     def instant(self, draw: Random, room: int) -> int:
         """Draw an instant at least `room` ns before all is calm; two of three soon behind something that happens."""
@@ -133,7 +141,8 @@ def _faults(seed: int, scene: Scene) -> CountedFaults:
     if not most:
         return CountedFaults(seed=str(seed))
     chances = []
-    for kind in FaultKind:
+    # What one venue does to itself is scripted, not drawn: a drawn one would turn every seed into another story.
+    for kind in (one for one in FaultKind if one is not FaultKind.VANISHED):
         shortest, longest = _DELAYS.get(kind, (0, 0))
         probability, delay = draw.uniform(0.0, most), draw.randint(shortest, longest)
         if draw.random() < 0.6:
@@ -175,6 +184,10 @@ def _actions(seed: int, scene: Scene) -> tuple[tuple[int, Command], ...]:
         actions.append((scene.begins + SECOND, half))
     for _ in range(draw.choice((0, 1, 2, 3, 5))):
         actions += _action(draw, scene.instant(draw, MINUTE))
+    actions += first_acts(seed, scene.begins + SECOND)
+    over = Random(f"{seed}|overrides at")
+    instants = sorted(scene.instant(over, MINUTE) for _ in range(over.choice((0, 0, 1, 2, 4, 7))))
+    actions += acts(seed, scene.symbols, instants)
     return tuple(sorted((one for one in actions if one[0] < scene.calm_from), key=lambda one: one[0]))
 
 

@@ -133,6 +133,7 @@ class Wire:
         """Let everything up to `at` happen."""
         self._judge.look(at)
         told = self._inner.pop_due(at)
+        self._judge.heard(told)
         self._judge.look(at)
         return told
 

@@ -25,10 +25,12 @@ from engine.runtime.perform import Performer
 from engine.runtime.queue import TwoLaneQueue
 from engine.runtime.recover import Recovered, begin_or_recover, live_checkpoint, start_of
 from engine.runtime.simulate_broken import SOUND, Break
-from engine.runtime.simulate_end import judge_end, unequal
+from engine.runtime.simulate_end import judge_end, targets_of, unequal
 from engine.runtime.simulate_feed import LiveFeed, whole_book
-from engine.runtime.simulate_judge import INTERNAL, REPLAY, Judge, Seen
-from engine.runtime.simulate_plan import ACTOR, CountedFaults, Crash, Plan
+from engine.runtime.simulate_hands import ACTOR
+from engine.runtime.simulate_judge import Judge
+from engine.runtime.simulate_laws import INTERNAL, REPLAY, Seen
+from engine.runtime.simulate_plan import CountedFaults, Crash, Plan
 from engine.runtime.simulate_wire import Boundaries, Crashed, Trace, WatchedRecord, Wire
 
 CHECKPOINT_EVERY = 600
@@ -136,6 +138,7 @@ class World:
             if run.broken is not None:
                 around.judge.violation(REPLAY, self._at, run.broken.what)
             loop = self._loop(run)
+            around.judge.begun(targets_of(around.journal))
             around.judge.engine(self._at, up=True)
             self._begin(loop, run)
             self._until(loop, run.state, around.tape.header.last_at)
@@ -198,6 +201,7 @@ class World:
         """Let everything up to `end` happen."""
         while self._next(loop, state, end):
             self._at = max(self._at, loop.at)
+            self._around.judge.lived(state)
 
     def _next(self, loop: Loop, state: State, end: int) -> bool:
         """Take the one next thing, the operator's wishes among them; False where it comes after `end`."""
@@ -233,7 +237,7 @@ class World:
         del self._actions[0]
         if isinstance(command, FlattenCommand):
             judge.look(loop.at)
-        judge.acknowledged(command)
+        judge.acknowledged(command, loop.at)
 
     # -- trouble -------------------------------------------------------------------------------------
 

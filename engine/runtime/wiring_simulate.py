@@ -39,7 +39,9 @@ def market(seed: int, minutes: int, venue: str = PAPER) -> tuple[Tape, Scene]:
     story = Story(seed=str(seed), venue=name, minutes=minutes)
     tape = random_tape(story)
     hot = tuple(chapter.start for chapter in tape.header.chapters)
-    return tape, Scene(begins=story.start + WARM_UP, calm_from=story.quiet_from, hot=hot, venue=name)
+    return tape, Scene(
+        begins=story.start + WARM_UP, calm_from=story.quiet_from, hot=hot, venue=name, symbols=tape.header.symbols,
+    )
 
 
 def world(  # noqa: PLR0913 - what a run is made of
@@ -82,5 +84,7 @@ def bounds_of(config: Config) -> Bounds:
     """Return what the oracles hold an engine of `config` to."""
     flags = config.flag_book().values
     # Each half of an entry is sized at its own price; what the market moves between the two is no exposure we chose.
-    return Bounds(cap_usd=float(flags["EVENT_BREAKOUT_SIZE_USD"]) * 1.05)
-
+    return Bounds(
+        cap_usd=float(flags["EVENT_BREAKOUT_SIZE_USD"]) * 1.05, trim_pct=float(flags["FUNDING_TRIM_PCT"]),
+        exit_risk=str(flags["DEPEG_EXIT_RISK"]),
+    )

@@ -15,7 +15,7 @@ from engine.runtime.config import Config
 from engine.runtime.options import RunError
 from engine.runtime.simulate import Asked, Outcome, check, run_seed, simulate
 from engine.runtime.simulate_broken import BREAKS, Break
-from engine.runtime.simulate_judge import ORACLES
+from engine.runtime.simulate_laws import ORACLES
 from tests.conftest import ROOT
 from tests.simulation.command import command, environment
 from tests.simulation.simulated import living
