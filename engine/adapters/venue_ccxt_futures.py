@@ -24,6 +24,7 @@ from engine.adapters.venue_ccxt_refusals import Refusals
 from engine.adapters.venue_ccxt_terms import seconds
 from engine.adapters.venue_ccxt_told import Told
 from engine.adapters.venue_ccxt_wire import Endpoint, Errand, Wire, WireTrouble, Withheld
+from engine.model.answers import OrderFound
 from engine.model.codec import Data
 from engine.model.effects import CancelOrder, PlaceOrder
 from engine.model.events import (
@@ -104,6 +105,9 @@ class FuturesDesk:
             reason = "ioc" if order.immediate else "expired"
             told += (OrderCancelled(
                 client_id=order.client_id, remaining=report.remaining or _ZERO, reason=reason, venue_at=at),)
+        elif report.executed and not self._wire.terms.listen:
+            # Without a stream nobody tells of the fills: they are fetched now, and not once an answer is overdue.
+            told += (OrderFound(ask=0, client_id=order.client_id, report=report, venue_at=at),)
         return told
 
     async def cancelled(self, order: CancelOrder) -> tuple[VenueEvent, ...]:
