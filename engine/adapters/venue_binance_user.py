@@ -70,7 +70,15 @@ class OtherNews:
     venue_at: int
 
 
-UserPart = OrderUpdate | AlgoUpdate | AccountUpdate | KeyExpired | OtherNews
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangeNews:
+    """A message of a kind that is not known here: what it changed must be asked for."""
+
+    kind: str
+    venue_at: int
+
+
+UserPart = StrangeNews | OrderUpdate | AlgoUpdate | AccountUpdate | KeyExpired | OtherNews
 _NO_CONCERN = frozenset(
     {
         "TRADE_LITE", "MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "STRATEGY_UPDATE", "GRID_UPDATE", "balanceUpdate",
@@ -105,7 +113,9 @@ def stream(message: Data, *, venue: str) -> tuple[UserPart, ...]:
         return (KeyExpired(venue_at=at),)
     if kind in _NO_CONCERN:
         return (OtherNews(kind=kind, venue_at=at),)
-    raise PayloadRefused(f"{reader.place}.e", f"{kind!r} is no event that is known here")
+    if kind:
+        return (StrangeNews(kind=kind, venue_at=at),)
+    raise PayloadRefused(f"{reader.place}.e", "a message without a kind")
 
 
 def _order(reader: Reader, venue: str, at: int) -> OrderUpdate:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.adapters.venue_binance_reading import PayloadRefused
-from engine.adapters.venue_binance_user import AlgoUpdate, KeyExpired, OrderUpdate, UserPart, stream
+from engine.adapters.venue_binance_user import AlgoUpdate, KeyExpired, OrderUpdate, StrangeNews, UserPart, stream
 from engine.adapters.venue_ccxt_errors import short
 from engine.adapters.venue_ccxt_hearing import Hearing
 from engine.adapters.venue_ccxt_lanes import TurnMissed
@@ -35,6 +35,7 @@ _KEY_LIVES, _AGAIN = seconds(3_600), seconds(20)
 _NO_SUCH_KEY = -1125
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
 _LARGEST = 4 * 2**20
+_STRANGE = 20
 
 
 class StreamDead(Exception):
@@ -71,6 +72,8 @@ class UserStream:
         self._clock = wire.clock
         self._errand = Errand(lane=SendLane.QUERY, patience=seconds(wire.terms.query_patience_s))
         self._alive = False
+        self._strange: set[str] = set()
+        """Kinds of messages that nobody here knows, each told once."""
         self._connect: Callable[..., Any] | None = None
 
     def prepare(self) -> None:
@@ -216,6 +219,8 @@ class UserStream:
         if isinstance(part, KeyExpired):
             raise StreamDead("the venue says that its key has expired")
         self._told.content(self._clock.monotonic())
+        if isinstance(part, StrangeNews):
+            self._puzzled(part.kind)
         for event in self._hearing.heard(part, self._clock.now()):
             self._tell(event)
         if isinstance(part, OrderUpdate):
@@ -223,6 +228,13 @@ class UserStream:
             self._told.streamed(owner, part.report)
         elif isinstance(part, AlgoUpdate):
             self._told.streamed(part.report.client_id, part.report)
+
+
+    def _puzzled(self, kind: str) -> None:
+        """Have the account asked once for a kind of message that a venue has begun to send; the stream is whole."""
+        if kind not in self._strange and len(self._strange) < _STRANGE:
+            self._strange.add(kind)
+            self._say(alive=True, why=f"it tells {kind!r}, which is not known here: the account is asked instead")
 
 
 async def _message(socket: Any, within_s: float) -> str | bytes:
