@@ -89,7 +89,7 @@ def test_the_story_ends_with_commands_that_paste_and_work(tmp_path: Path) -> Non
     assert (status.returncode, explain.returncode, rearm.returncode) == (0, 0, 0), (status, explain, rearm)
     assert status.stdout.startswith("HALTED since ")
     assert "rules/guards/depeg" in explain.stdout
-    assert "abs(peg_usd" in explain.stdout
+    assert "abs(peg_fdusd_usd" in explain.stdout
     assert rearm.stdout.startswith("done: ")
     assert f"{pasted[1].split()[4]}/1" not in shell(pasted[0]).stdout
 
@@ -105,7 +105,7 @@ def test_status_as_json_is_one_object_with_what_the_page_shows(engine: Engine, a
 
 
 def test_a_latch_is_ended_once_and_then_is_no_more(engine: Engine, after_demo: Path) -> None:
-    latch = "guard.depeg.usdt/1"
+    latch = "guard.depeg.usdt_quote/1"
     first = engine("rearm", latch, "--state", after_demo, "--format", "json")
     second = engine("rearm", latch, "--state", after_demo)
 
@@ -125,7 +125,7 @@ def test_halt_and_resume_without_an_engine_hold_and_let_go(engine: Engine, after
     assert (halted.code, resumed.code) == (0, 0)
     assert "operator:offline: level halted" in page.out
     assert "operator" not in after.out
-    assert "guard.depeg.usdt" in resumed.out, "what still holds belongs into the answer"
+    assert "kill.health" in resumed.out, "what still holds belongs into the answer"
 
 
 def test_nobody_resumes_under_a_halt_file(engine: Engine, after_demo: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_flag_that_does_not_fit_is_refused(name: str, value: str, engine: Engi
     ("what", "words"),
     [
         ("", "why the level is what it is"), ("guard.depeg.usdt", "pending > firing"),
-        ("guard.depeg.usdt/1", "LatchSet"), ("kill.daily_loss", "stands inactive, false"),
+        ("guard.depeg.usdt/1", "LatchSet"), ("guard.funding.silent", "stands inactive, false"),
         ("entry.notional", "order_notional_usd > ENTRY_MAX_NOTIONAL_USD"), ("entry.spread", "spread_bps"),
         ("cutback.slippage[paper]", "size x0.5"), ("PINEUSDT", "OrderFilled"),
     ],
