@@ -11,7 +11,7 @@ from decimal import Decimal
 from engine.execution.client_ids import ClientIds
 from engine.execution.contained import Contained
 from engine.execution.doubts import Doubts, Where
-from engine.execution.evidence import CAME_TO_NOTHING, applied, contradicts, sign_of
+from engine.execution.evidence import CAME_TO_NOTHING, applied, contradicts, protects, sign_of
 from engine.execution.fills import booked, enriched
 from engine.execution.incidents import Incidents
 from engine.execution.ledger import Key, Ledger
@@ -19,6 +19,7 @@ from engine.execution.lifecycle import Sign, executed_but_unseen, state_after
 from engine.execution.plan import already_served, cancel_of, found_record, order_of, record_of
 from engine.execution.positions import Booking, Positions
 from engine.execution.slippage import fill_samples, missed_samples
+from engine.execution.unowned import Unowned
 from engine.model.codec import Data, decimal_text, plain
 from engine.model.effects import AskVenue, CancelOrder, Notify, PlaceOrder, PlanMade
 from engine.model.events import (
@@ -33,7 +34,7 @@ from engine.model.events import (
 )
 from engine.model.fills import Fill
 from engine.model.ledger import OrderRecord
-from engine.model.orders import Exposure, Intent, OrderKind, OrderState, Proposal, Side
+from engine.model.orders import Exposure, OrderKind, OrderState, Proposal, Side
 from engine.model.reports import OrderReport
 from engine.model.samples import Derived
 from engine.model.terms import ExecutionTerms, Foreign
@@ -64,7 +65,7 @@ class Account:
         self.doubts = Doubts(terms, self.number, self.ledger.order)
         self.apart: dict[Key, Decimal] = {}
         """Positions at a venue that are not ours and not counted, in signed base."""
-        self._contained = Contained()
+        self._contained, self._unowned = Contained(), Unowned()
         self.known_from: dict[str, int] = {}
         """Since when a venue is watched (ns): fills of strangers from before are in the first position it reports."""
         self.incidents = Incidents(self.ledger)
@@ -166,6 +167,9 @@ class Account:
         key = (fill.venue, fill.symbol)
         if record is None and fill.venue_at < self.known_from.get(fill.venue, 0):
             return []
+        if record is not None and self._unowned.take(fill):  # it is in the position already
+            self._count(record, fill, event.remaining, at)
+            return []
         owner = account if record is None else record.account
         aside = record is None and self._is_apart(owner, key)
         booking = self.positions.book(owner, fill, aside=aside)
@@ -180,6 +184,8 @@ class Account:
         left = self.positions.of(owner, *key).quantity
         self.wishes.append(booked(fill, record, at, left))
         if record is None:
+            if booking is Booking.COUNTED and not aside:
+                self._unowned.add(fill)
             return []
         if booking is Booking.CONTAINED:
             fill = self._contained.less(fill)
@@ -284,8 +290,6 @@ class Account:
         else:
             self.doubts.end(name)
 
-    # How sure it is.
-
     def quiet(self, key: Key, as_of: int) -> bool:
         """Whether nothing of `key` happened so late that a report of `as_of` (ns) may lack it."""
         return self.touched.get(key, 0) < as_of - RACE
@@ -306,7 +310,7 @@ class Account:
             "epoch": self.ids.epoch, "issued": self.ids.issued, "asks": self.asks, "orders": self.ledger.dump(),
             "fills": self.positions.dump(), "doubts": self.doubts.dump(),
             "apart": [[*key, decimal_text(quantity)] for key, quantity in sorted(self.apart.items())],
-            "contained": self._contained.dump(),
+            "contained": self._contained.dump(), "unowned": self._unowned.dump(),
             "known_from": dict(sorted(self.known_from.items())), "incidents": self.incidents.dump(),
             "touched": [[*key, at] for key, at in sorted(self.touched.items())], "news": list(self.news),
         }
@@ -319,12 +323,8 @@ class Account:
         self.doubts.load(data["doubts"])
         self.apart = {(venue, symbol): Decimal(quantity) for venue, symbol, quantity in data["apart"]}
         self._contained.load(data["contained"])
+        self._unowned.load(data.get("unowned", []))
         self.known_from = dict(data["known_from"])
         self.incidents.load(data["incidents"])
         self.touched = {(venue, symbol): at for venue, symbol, at in data["touched"]}
         self.news = list(data["news"])
-
-
-def protects(record: OrderRecord) -> bool:
-    """Whether `record` is a stop that the venue is known to hold."""
-    return record.intent is Intent.STOP and record.working

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from engine.execution.account import SIGNS, Account, Said, protects
+from engine.execution.account import SIGNS, Account, Said
 from engine.execution.converge import PROPOSER, Targets
+from engine.execution.evidence import protects
 from engine.execution.hedge import Hedges
 from engine.execution.hedge_open import PROPOSER as HEDGE
 from engine.execution.incidents import cancellation

@@ -55,6 +55,11 @@ def applied(record: OrderRecord, report: OrderReport) -> OrderRecord:
     )
 
 
+def protects(record: OrderRecord) -> bool:
+    """Whether `record` is a stop that the venue is known to hold."""
+    return record.intent is Intent.STOP and record.working
+
+
 def contradicts(record: OrderRecord, report: OrderReport) -> bool:
     """Whether an order that was proven to be nothing is, or was, something."""
     return record.state in CAME_TO_NOTHING and (not report.state.final or executed(report) > record.filled)
