@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.live.house import house
 from tests.live.town import BEGIN, SYMBOL, XYZ, Town, check_books, rising
 
-SILENT_S, BROKEN_S = 12.0, 18.0
+SILENT_S, BROKEN_S = 14.0, 20.0
 RULE = "guard.depeg.usdt"
 LOST = WireRule(
     kind=WireFault.LOST_REPLY, method="POST", path="/fapi/v1/order", client_prefix="rb-", start=int(BROKEN_S * SECOND)
@@ -103,7 +103,7 @@ async def story(exit_risk: str, where: Path) -> None:
         done = bought and await place.until(
             lambda: any(isinstance(one, TargetOpened) for one in place.effects()), 40
         )
-        closed = done and await place.until(lambda: place.position() == 0, 15 if exit_risk == "true" else 2)
+        closed = done and await place.until(lambda: place.position() == 0, 40 if exit_risk == "true" else 2)
         await asyncio.sleep(1)
         _, said, _ = await place.stop(engine)
 

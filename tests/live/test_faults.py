@@ -86,7 +86,8 @@ def test_the_books_agree_whatever_goes_wrong(name: str, tmp_path: Path) -> None:
         async with town(tmp_path, requests=trouble.requests, streams=trouble.streams) as place:
             engine = await place.start()
             asked = await place.until(lambda: place.server.log.counts[f"POST {ORDER}"] > 0, 60)
-            bought = await place.until(lambda: place.position() > 0, 8) or place.trades()
+            # What is bought is bought soon, but on a slow machine; what is not is waited for in vain.
+            bought = await place.until(lambda: bool(place.trades()), 40 if trouble.bought else 8)
             # What was bought late, at the top, does not meet its stop in this story: then the operator ends it.
             ended = await place.until(lambda: place.position() == 0, 12)
             if not ended:

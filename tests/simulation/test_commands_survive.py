@@ -74,6 +74,7 @@ def test_a_halt_file_that_waits_for_a_resumption_halts_once_all_was_done_again(t
     await_socket(state / "engine.sock", child)
     done = 0
     while not done:
+        assert child.poll() is None, "the run was over before it held anything behind a checkpoint"
         time.sleep(0.1)
         done = orders_behind_the_checkpoint(state)
     child.send_signal(signal.SIGKILL)
