@@ -28,6 +28,8 @@ SHARED = SECOND
 """A question for the account or for trades that another search asked this recently is the answer to both."""
 PROOFS = 2
 """How often both books and the trades must have been empty."""
+UNTOLD = 8
+"""How often all trades were told without those that an ended order must have had, before the position is compared."""
 
 Number = Callable[[AskVenue], AskVenue]
 Find = Callable[[str], OrderRecord | None]
@@ -155,6 +157,10 @@ class Doubts:
         record = self._find(doubt.client_id)
         if record is None:
             return []
+        if record.state.final and record.unseen > 0 and doubt.where is Where.TRADES:
+            doubt = replace(doubt, absences=doubt.absences + 1)
+            if doubt.absences >= UNTOLD:
+                return self._ask(replace(doubt, where=Where.ACCOUNT), record, at)
         if record.state.final or record.unseen > 0 or doubt.where is not Where.TRADES:
             self._later(doubt, at)
             return []
@@ -166,7 +172,7 @@ class Doubts:
         return []
 
     def on_account(self, event: AccountReported, at: int, agrees: Callable[[OrderRecord], bool]) -> list[OrderRecord]:
-        """Return the orders that are now proven absent: the position is as we count it."""
+        """Return the orders that are now proven absent, or the trades of one that ended: all is as we count it."""
         absent: list[OrderRecord] = []
         for doubt in self._asked(event.ask):
             record = self._find(doubt.client_id)
@@ -193,7 +199,7 @@ class Doubts:
     def _ask(self, doubt: Doubt, record: OrderRecord, at: int) -> list[AskVenue]:
         """Return the question that comes next; none where another search asks just that."""
         where = doubt.where
-        if record.state.final:
+        if record.state.final and where is not Where.ACCOUNT:
             # What happened to it is known; only fills are missing.
             where = Where.TRADES
         doubt = replace(doubt, where=where, round_at=at if where is Where.OWN else doubt.round_at)

@@ -13,6 +13,7 @@ from engine.execution.flatten import Flatten
 from engine.execution.income import IncomeLedger
 from engine.execution.reconcile import Reconciler
 from engine.execution.standing import Standing
+from engine.execution.unowned import untold
 from engine.model.answers import (
     AccountReported,
     AccountStream,
@@ -139,7 +140,10 @@ class Inquiries:
         account = self._account
         agrees = self.audit.take(event, at, owner)
         for record in account.doubts.on_account(event, at, _Parts(account, event, owner).agrees):
-            account.prove_absent(record, at)
+            if record.state.final:
+                account.wishes += untold(account.ledger, record, at)
+            else:
+                account.prove_absent(record, at)
         self.flatten.on_account(event)
         live = [record for record in account.all_live() if record.venue == event.venue]
         held_from = self.reconciler.held_from(event.venue)

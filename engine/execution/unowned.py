@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from engine.model.codec import Data
+from dataclasses import replace
+from decimal import Decimal
+
+from engine.execution.ledger import Ledger
+from engine.model.codec import Data, decimal_text
+from engine.model.effects import Notify
 from engine.model.fills import Fill
+from engine.model.ledger import OrderRecord
+from engine.model.wishes import Wish
 
 REMEMBERED = 512
 """Fills kept; more than so many strangers later nobody will come for one."""
@@ -35,3 +42,16 @@ class Unowned:
     def load(self, data: Data) -> None:
         """Become what `dump` wrote."""
         self._fills = dict.fromkeys((venue, symbol, trade_id) for venue, symbol, trade_id in data)
+
+
+def untold(ledger: Ledger, record: OrderRecord, at: int) -> list[Wish]:
+    """Count what an ended order executed and no trade tells of as nothing: the position is right without it.
+
+    As exposure it would stand in the way of every later exit on the symbol.
+    """
+    ledger.put(replace(record, unseen=Decimal(0)))
+    text = (
+        f"{record.intent.value} {record.client_id} on {record.symbol} is {record.state.value}: the venue lists no "
+        f"trades for {decimal_text(record.unseen)} of it, and holds what is counted here without them"
+    )
+    return [Notify(at=at, to="alert", rule="engine.fills", text=text)]

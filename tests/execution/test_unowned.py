@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from engine.model.effects import Notify
 from engine.model.events import OrderFilled, OrderTriggered
 from engine.model.orders import OrderState
 from engine.model.time import MINUTE, SECOND
@@ -58,3 +59,35 @@ def test_each_fill_is_given_to_an_order_once() -> None:
         floor.hear(OrderFilled(fill=fill, remaining=None))
     record = floor.execution.order(stop)
     assert record is not None and record.filled == 10 and floor.held() == 0
+
+
+def test_what_no_trade_tells_of_stands_in_the_way_of_no_exit_once_the_position_agrees() -> None:
+    """An order that the venue calls filled, without a trade and without a position: told, and let go."""
+    floor = Floor()
+    floor.stream = False
+    floor.reply = "lost"
+    order = floor.order()
+    floor.reply = "heard"
+    floor.venue.trades.clear()
+    floor.venue.held.clear()
+    floor.run(20 * SECOND)
+    record = floor.execution.order(order.client_id)
+    assert record is not None and record.unseen == 10, "one answer without a trade proves nothing"
+    floor.run(2 * MINUTE)
+    record = floor.execution.order(order.client_id)
+    assert record is not None and record.unseen == 0 and floor.execution.all_live() == ()
+    (told,) = (one for one in floor.made(Notify) if order.client_id in one.text)
+    assert told.to == "alert" and "no trades for 10" in told.text
+
+
+def test_what_is_in_the_position_is_not_let_go_for_want_of_its_trades() -> None:
+    floor = Floor()
+    floor.stream = False
+    floor.reply = "lost"
+    order = floor.order()
+    floor.reply = "heard"
+    floor.venue.trades.clear()
+    floor.run(3 * MINUTE)
+    record = floor.execution.order(order.client_id)
+    # The position was taken over from the venue, and what was executed unseen is in it.
+    assert record is not None and floor.held() == record.filled == 10 and record.unseen == 0
