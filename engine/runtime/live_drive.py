@@ -30,7 +30,7 @@ from engine.runtime.control_protocol import ReloadRequest, Request
 from engine.runtime.control_server import ControlServer
 from engine.runtime.gate import PolicyGate
 from engine.runtime.halt_file import HaltFile
-from engine.runtime.live_end import settled
+from engine.runtime.live_end import settled, taken_back
 from engine.runtime.live_loop import LiveLoop, LiveParts
 from engine.runtime.nightly import Nightly
 from engine.runtime.operator_side import Asked, broke, ended, stopping
@@ -118,6 +118,10 @@ class LiveDrive:
                 await self._open_venue()
             await server.start()
             await self._drive(loop, breathing, server)
+        except Exception:
+            # A full disk, or a fault of ours: nothing can be written down any more, and the next start looks it up.
+            self._broke()
+            raise
         finally:
             # However it ended: whoever was connected is let go.
             await self._close_venue()
@@ -140,6 +144,16 @@ class LiveDrive:
             await server.close()
             await asyncio.gather(*tasks[1:], return_exceptions=True)
             await ended(tasks[0])
+
+    def _broke(self) -> None:
+        """Leave no order at the venue that may open what nobody guards."""
+        self._gate.close("the engine broke")
+        if self._open and self._set.run.paper is None:
+            try:
+                taken_back(self._set.run.state.execution, self._world.venue, self._set.clock.now())
+            except Exception as second:
+                # The first one is told; this one says that entries may still be open.
+                self._set.warn(f"entries could not be taken back: {type(second).__name__} {second}")
 
     async def _close_venue(self) -> None:
         if self._open:

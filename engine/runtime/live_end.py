@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from engine.execution.desk import Execution
+from engine.execution.plan import cancel_of
+from engine.ports.venue import Venue
 
 PATIENCE = 2_500_000_000
 """How long (ns) it may take; what is not settled by then is looked into by the next start."""
@@ -30,6 +32,13 @@ def unsettled(execution: Execution) -> bool:
         return True
     held = (one for one in execution.positions() if one.quantity)
     return any(execution.stop_of(one.venue, one.symbol) is None for one in held)
+
+
+def taken_back(execution: Execution, venue: Venue, at: int) -> None:
+    """Ask `venue` for every order back that may still open something: nobody will guard what it opens."""
+    for record in execution.all_live():
+        if not record.reduces and not record.state.final:
+            venue.cancel(cancel_of(record, at=at, why="the engine broke"), at)
 
 
 async def settled(loop: Taking, execution: Execution, now: Callable[[], int], patience: int = PATIENCE) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from engine.adapters.clock_virtual import VirtualClock
+from engine.model.effects import AskVenue, CancelOrder, PlaceOrder
 from engine.model.time import SECOND
-from engine.runtime.live_end import settled, unsettled
+from engine.runtime.live_end import settled, taken_back, unsettled
 from tests.execution.kit import ENTRY, STOP, T0, Desk
 
 
@@ -57,3 +58,31 @@ def test_what_does_not_settle_holds_the_end_no_longer_than_its_patience() -> Non
     desk.place(ENTRY)
     asyncio.run(settled(Coming(clock), desk.execution, clock.now, SECOND))
     assert clock.now() == T0 + SECOND and unsettled(desk.execution)
+
+
+class Heard:
+    """A venue that only remembers what it was asked back."""
+
+    def __init__(self) -> None:
+        self.back: list[str] = []
+
+    def place(self, order: PlaceOrder, at: int) -> None:
+        raise AssertionError("nothing is placed by an engine that broke")
+
+    def cancel(self, order: CancelOrder, at: int) -> None:
+        self.back.append(order.client_id)
+
+    def ask(self, ask: AskVenue, at: int) -> None:
+        raise AssertionError("nothing is asked by an engine that broke")
+
+
+def test_an_engine_that_breaks_asks_back_what_may_open_something_and_leaves_what_guards() -> None:
+    desk, venue = Desk(), Heard()
+    entry = desk.place(ENTRY)
+    desk.fill(entry, "4", left="6")
+    desk.accept(desk.place(STOP))
+    taken_back(desk.execution, venue, desk.at)
+    assert venue.back == [entry.client_id]
+    desk.fill(entry, "6", left="0")
+    taken_back(desk.execution, venue, desk.at)
+    assert venue.back == [entry.client_id]
