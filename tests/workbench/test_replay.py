@@ -99,7 +99,7 @@ def test_the_demo_replayed_is_the_demo() -> None:
     assert replayed(timeline) == moved(effects) and len(moved(effects)) >= 10
     assert opened(timeline) == episodes(effects)
     assert timeline.open_latches == latched(effects)
-    assert {"guard.depeg.usdt/1", "kill.health/1"} <= set(timeline.open_latches)
+    assert {"guard.depeg.usdt_quote/1", "kill.health/1"} <= set(timeline.open_latches)
     assert timeline.rows == len(lived.history.kept) and not timeline.not_replayable
 
     marks = [one.data for one in lived.history.kept if isinstance(one, Mark) and one.kind is MarkKind.PROPOSAL]
