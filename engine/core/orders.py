@@ -8,6 +8,7 @@ from engine.core.broken import broke, called, heard
 from engine.core.candidate import Candidate
 from engine.core.committed import elsewhere_usd
 from engine.core.noted import told_proposal
+from engine.core.settle import rehold
 from engine.core.state import State
 from engine.execution.router import Granted
 from engine.model.effects import AskVenue, Effect, Notify, OrderRefused, PlaceOrder, PlanMade
@@ -170,6 +171,8 @@ def converge(state: State, at: int, out: list[Effect]) -> None:
     if state.execution.hedges.wants_look(version):
         state.stirred = True
         dispatch(state, at, state.execution.hedges.step(at, state.look, state.book.episode, version), out)
+        # What holds a market for a hedge is in force from here on: a process that takes this state over joins it too.
+        rehold(state, at, out)
     if state.execution.has_targets():
         state.stirred = True
         _drop_trims(state, at, out)

@@ -75,7 +75,7 @@ class Execution:
 
     def holds(self) -> tuple[InForce, ...]:
         """Return what is restrained because an account is not known to be as we count it."""
-        if self._reheld:
+        if self._reheld or self.hedges.reheld:
             self._reheld, self._held = False, (*self._inquiries.holds(), *self.hedges.holds())
         return self._held
 

@@ -43,6 +43,8 @@ class Hedges:
         self._seen_version = -1
         self.stirred = True
         """Whether an order or a timer may have changed what is to be done."""
+        self.reheld = True
+        """Whether other markets may be held now than when that was last asked."""
 
     def open(self, at: int, episode: Episode, view: View) -> list[TargetOpened | Notify]:
         """Open what the action of a new episode asks for: one target a position it covers, worked out now."""
@@ -62,7 +64,7 @@ class Hedges:
                 continue
             self._serial += 1
             self._hedges.append(found)
-            self.stirred = True
+            self.stirred = self.reheld = True
             effects.append(TargetOpened(
                 at=at, name=found.name, kind="hedge_ratio", venue=found.venue, symbol=found.symbol,
                 quantity=found.quantity, dry_run=False,
@@ -81,6 +83,7 @@ class Hedges:
         for hedge in self._hedges:
             wishes += self._tend(hedge, at, view, truths)
         over = [hedge for hedge in self._hedges if self._over(hedge)]
+        self.reheld = self.reheld or bool(over)
         self._hedges = [hedge for hedge in self._hedges if hedge not in over]
         for hedge in over:
             wishes.append(_told(hedge, at, "unhedged", f"hedge for {hedge.name}: {hedge.ending or 'closed by others'}"))
@@ -254,6 +257,7 @@ class Hedges:
 
     def holds(self) -> tuple[InForce, ...]:
         """Return the markets in which strategies begin nothing: one net position has one owner."""
+        self.reheld = False
         since: dict[Key, int] = {}
         for hedge in self._hedges:
             since.setdefault(hedge.key, hedge.opened_at)
@@ -283,7 +287,7 @@ class Hedges:
     def load(self, data: Data) -> None:
         """Become what `dump` wrote."""
         self._hedges, self._serial = [from_data(Hedge, item) for item in data["hedges"]], data["serial"]
-        self._seen_version, self.stirred = -1, True
+        self._seen_version, self.stirred, self.reheld = -1, True, True
 
 
 def _mid(hedge: Hedge, view: View) -> Decimal:
