@@ -46,11 +46,11 @@ def dear_spell(seed: str, start: int, news: Iterable[News]) -> Dear | None:
     if draw.random() >= DEAR_STORIES:
         return None
     minute, symbol = draw.choice(sorted(news))
-    begins = start + int((minute + draw.uniform(-2.0, 2.5)) * MINUTE)
+    begins = start + int((minute + draw.uniform(-3.0, 1.0)) * MINUTE)
     interval = draw.choice((USUAL, USUAL, 4 * HOUR, HOUR))
     # In eight hours it costs at least what is shrugged off, and at most what delistings cost.
     eight_hours = draw.choice((1, 1, 1, 1, -1)) * draw.uniform(0.0025, 0.025)
-    lasts = int(draw.choice((3, 5, 12, 30)) * draw.uniform(0.7, 1.3) * MINUTE)
+    lasts = int(draw.choice((4, 8, 15, 40)) * draw.uniform(0.7, 1.3) * MINUTE)
     return Dear(
         symbol=symbol, begins=begins, ends=begins + lasts, rate=round(eight_hours * interval / USUAL, 6),
         interval=interval,

@@ -117,10 +117,12 @@ class Acted:
         toward.sent.append((order.client_id, order.quantity, at))
         left = abs(self._exchange.position(*key).quantity) - on_the_way - order.quantity
         step = self._step(key)
-        if left >= toward.tightest - step:
+        if toward.trimmed is None or left >= toward.tightest - step:
+            # What is to be nothing cannot be passed: it only reduces.
             return ""
         taken = sum(done.values(), Decimal(0)) + on_the_way + order.quantity
-        if toward.trimmed is not None and taken <= toward.trimmed + step:
+        if taken <= toward.trimmed + step:
+            # Something else closed the rest meanwhile.
             return ""
         return f"leaves {left} {order.symbol} where {toward.tightest} was to be left; it took {taken} in all"
 
