@@ -209,7 +209,9 @@ def report(summary: dict[str, Any], counted: Counter[str], paint: Paint) -> list
         rows.append(("slippage", f"{slippage:.1f} bps a taker fill on average, {fills} of them"))
     rows.append(("PnL", f"{summary.get('pnl_usd') or 0.0:+,.2f} USD on paper, fees paid"))
     normal = 100 * (summary.get("normal_share") or 0.0)
-    rows.append(("level", f"{summary.get('level')} now; normal {normal:.1f} % of the time"))
+    partly = 100 * (summary.get("partly_restrained_share") or 0.0)
+    alone = f", with some symbol or intent restrained alone {partly:.1f} %" if partly else ""
+    rows.append(("level", f"{summary.get('level')} now; normal {normal:.1f} % of the time{alone}"))
     rows.append(("digest", str(summary.get("digest", ""))[:16]))
     if summary.get("damaged_count"):
         rows.append(("damaged", f"{number(summary['damaged_count'])} lines of the tape, counted and passed over"))

@@ -99,7 +99,7 @@ def _headline(status: Status, page: Page) -> list[str]:
     else:
         # What is not running trades nothing, whatever it might have done: only its halts still hold.
         first = page.paint("NOT RUNNING", "bold", "yellow") + f"; it was {line}"
-    lines = [f"{first}{since}: {status['why']}"]
+    lines = [f"{first}{_but(status)}{since}: {status['why']}"]
     waived = waived_line(status, page.paint)
     lines += [waived] if waived else []
     if not status.get("running"):
@@ -109,6 +109,13 @@ def _headline(status: Status, page: Page) -> list[str]:
         lines.append(_on_venue(status, page))
     lines += [page.paint(f"{status['asked']} was asked for: {held}", "yellow") for held in status.get("mode_held", ())]
     return lines
+
+
+def _but(status: Status) -> str:
+    """Return for which symbols the verdict does not hold."""
+    symbols = status.get("but") or []
+    more = f" and {len(symbols) - _FEW} more" if len(symbols) > _FEW else ""
+    return f" except {', '.join(symbols[:_FEW])}{more}" if symbols else ""
 
 
 def _on_venue(status: Status, page: Page) -> str:

@@ -229,7 +229,7 @@ def _refuse_reload(state: State, item: Input, out: list[Effect]) -> None:
 
 def _stop(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(StopCommand, item.event)
-    account_level(state, state.policy.overall.level, item.at)
+    account_level(state, state.policy, item.at)
     if state.candidate is not None:
         state.candidate.account(item.at)
     _answer(out, item.at, "stop", True, event.reason)

@@ -19,7 +19,8 @@ def tell_health(state: State, at: int, out: list[Effect]) -> None:
     measured = state.reducers.health()[0]
     # What was never measured is no reason to say that all is well.
     heard = DEGRADED if measured is None else measured
-    now = HALTED if state.policy.overall.level is Level.HALTED else heard
+    # A symbol that is halted alone is no halt of the run.
+    now = HALTED if state.policy.general.level is Level.HALTED else heard
     if now != state.health:
         state.health = now
         out.append(HealthChanged(at=at, state=now, why=why_so(state)))
@@ -31,7 +32,10 @@ def why_so(state: State) -> str:
     reasons = [f"{what} {WORDS[level]}" for what, level in parts]
     if measured is None:
         reasons.append("nothing was heard of any market yet")
-    halts = sorted({one.instance for one in state.policy.in_force if one.restraint.level is Level.HALTED})
+    halts = sorted({
+        one.instance for one in state.policy.in_force
+        if one.restraint.level is Level.HALTED and not (one.scope.symbol or one.scope.intent)
+    })
     if halts:
         reasons.append(f"halted by {', '.join(halts)}")
     return "; ".join(reasons) or "the market and the account are heard, and nothing halts"

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal
 
 from engine.core.depeg import depeg_active
+from engine.core.headline import headline, unwatched
 from engine.core.health import health_report
 from engine.core.overrides import scope_words
 from engine.core.report_overrides import overrides_status
@@ -15,11 +16,10 @@ from engine.model.events import RunMode
 from engine.model.fills import Position
 from engine.model.flags import FlagValue
 from engine.model.ledger import OrderRecord
-from engine.model.restraints import NONE, InForce, Level, Restraint
+from engine.model.restraints import NONE, InForce
 from engine.model.samples import Status
 from engine.model.time import SECOND
 from engine.policy.quotes import quote_left
-from engine.ruleset.reading import signals_of
 from engine.ruleset.words import restraint_words
 
 
@@ -27,9 +27,9 @@ def status(state: State) -> Data:
     """Return the status of `state` as the command line and the journal show it."""
     overall = state.policy.overall
     return {
-        **_headline(state, overall),
+        **headline(state),
         "at": state.at, "mode": state.mode.value, "asked": state.asked.value,
-        "mode_held": list(state.mode_held), "level": overall.level.word, "size_mult": overall.size_mult,
+        "mode_held": list(state.mode_held), "level": state.policy.general.level.word, "size_mult": overall.size_mult,
         "mute": sorted(overall.mute), "deny": sorted(overall.deny), "deny_quotes": sorted(overall.deny_quotes),
         "quote": quote_left(state.quote_preference, overall.deny_quotes), "risk_depeg_active": depeg_active(state),
         "max_notional_usd": None if overall.max_notional_usd is None else decimal_text(overall.max_notional_usd),
@@ -70,34 +70,6 @@ def _candidate(state: State) -> Data:
         "level": differs.level.word, "restraint": restraint_words(differs), **candidate.found.dump(),
         "latches": [latch.name for latch in candidate.book.latches()],
     }
-
-
-def _headline(state: State, overall: Restraint) -> Data:
-    every = [item for item in state.policy.in_force if item.restraint != NONE]
-    held = [item for item in every if not _of_the_mode(state, item)]
-    if any(item.restraint.level is Level.HALTED and not (item.scope.symbol or item.scope.intent) for item in held):
-        line = "HALTED"
-    elif held:
-        line = "RESTRICTED"
-    else:
-        caps = "; ".join(f"{item.instance}: {restraint_words(item.restraint)}" for item in every)
-        why = f"nothing restrains but what the mode itself caps: {caps}" if caps else "nothing restrains"
-        return {"line": "MAY TRADE", "since": state.level_changed_at, "why": why}
-    worst = [item for item in held if item.restraint.level == overall.level] or held
-    why = "; ".join(f"{item.instance} ({item.because})" for item in worst)
-    return {"line": line, "since": min(item.since for item in worst), "why": why}
-
-
-def _of_the_mode(state: State, item: InForce) -> bool:
-    """Whether `item` only caps entries because of the mode the run is in: true all day, and nothing to wait for.
-
-    A cap in doubt, or of a rule that reads anything else than the mode, is a restriction.
-    """
-    only_a_cap = Restraint(max_notional_usd=item.restraint.max_notional_usd)
-    if item.because != "firing" or item.restraint != only_a_cap:
-        return False
-    spec = next((one for one in state.ruling.rules.rules if one.id == item.rule), None)
-    return spec is not None and signals_of(spec.expr) == ("run_mode",)
 
 
 def _restrains(state: State, item: InForce) -> Data:
@@ -196,7 +168,11 @@ def _stale(state: State) -> list[Data]:
 
 
 def _not_guarding(state: State) -> list[Data]:
-    return [{"rule": instance, "why": why} for instance, why in state.book.idle()]
+    idle = [{"rule": instance, "why": why} for instance, why in state.book.idle()]
+    return idle + [
+        {"rule": item.instance, "why": f"unwatched: no source tells of {', '.join(sorted(item.restraint.deny_quotes))}"}
+        for item in state.policy.in_force if unwatched(state, item)
+    ]
 
 
 def _latches(state: State) -> list[Data]:

@@ -93,7 +93,7 @@ def rejoin(state: State, at: int, out: list[Effect]) -> None:
     after = Policy(in_force, before.version + 1)
     state.policy = after
     tell_depeg(state, at)
-    _count_level(state, before.overall.level, after.overall.level, at)
+    _count_level(state, before, after, at)
     _compare(state, at)
     if after.overall == before.overall and binding(before.in_force) == binding(after.in_force):
         return
@@ -120,22 +120,27 @@ def _take_moves(state: State, out: list[Effect]) -> None:
         out.append(move)
 
 
-def _count_level(state: State, before: Level, after: Level, at: int) -> None:
+def _count_level(state: State, before: Policy, after: Policy, at: int) -> None:
     tally = state.tally
     account_level(state, before, at)
-    if tally.warm_at == 0 and after is Level.NORMAL:
+    if tally.warm_at == 0 and after.general.level is Level.NORMAL:
         tally.warm_at = tally.level_since = at
-    if before is not after:
+    if before.general.level is not after.general.level:
         state.level_changed_at = at
 
 
-def account_level(state: State, level: Level, at: int) -> None:
-    """Add the time since the last change to `level`; warm-up is not counted, and ends by itself."""
+def account_level(state: State, policy: Policy, at: int) -> None:
+    """Add the time since the last change to the run's level under `policy`; warm-up is not counted, and ends by itself.
+
+    Time in which some symbol or intent alone was restrained more than the run is counted beside it.
+    """
     longest = max(WARM_UP, warm_up(state.flags.values))
     tally = state.tally
     if tally.warm_at == 0 and tally.started_at and at - tally.started_at > longest:
         tally.warm_at = tally.level_since = tally.started_at + longest
     if tally.warm_at:
-        word = level.word
-        tally.in_level[word] = tally.in_level.get(word, 0) + max(0, at - tally.level_since)
+        word, lasted = policy.general.level.word, max(0, at - tally.level_since)
+        tally.in_level[word] = tally.in_level.get(word, 0) + lasted
+        if policy.overall.level > policy.general.level:
+            tally.in_part += lasted
         tally.level_since = at

@@ -81,7 +81,9 @@ class Tally:
     notifications: int = 0
     skips: Counter[str] = field(default_factory=Counter)
     in_level: dict[str, int] = field(default_factory=dict)
-    """ns spent in each level since warm-up."""
+    """ns that the run spent in each level since warm-up."""
+    in_part: int = 0
+    """ns of these in which some symbol or intent alone was restrained more than the run."""
     level_since: int = 0
     started_at: int = 0
     warm_at: int = 0
@@ -94,7 +96,7 @@ class Tally:
         return {
             "events": self.events, "transitions": self.transitions, "orders": self.orders, "fills": self.fills,
             "refused": self.refused, "notifications": self.notifications, "skips": dict(sorted(self.skips.items())),
-            "in_level": dict(sorted(self.in_level.items())), "level_since": self.level_since,
+            "in_level": dict(sorted(self.in_level.items())), "in_part": self.in_part, "level_since": self.level_since,
             "started_at": self.started_at, "warm_at": self.warm_at,
             "taker_fills": self.taker_fills, "taker_slippage_sum": self.taker_slippage_sum,
         }

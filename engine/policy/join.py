@@ -48,15 +48,23 @@ def _reaches(one: Restraint, total: Restraint) -> bool:
 
 @dataclass(slots=True)
 class Policy:
-    """What is in force at one version. `overall` joins everything, whatever its scope."""
+    """What is in force at one version. `overall` joins everything, whatever its scope.
+
+    `general` joins what is about no symbol and no intent of its own: the level of it is the run's.
+    """
 
     in_force: tuple[InForce, ...]
     version: int
     overall: Restraint = NONE
+    general: Restraint = NONE
     _by_order: dict[OrderKey, Restraint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.overall = join_all(item.restraint for item in self.in_force)
+        alone, general = [], []
+        for item in self.in_force:
+            (alone if item.scope.symbol or item.scope.intent else general).append(item.restraint)
+        self.general = join_all(general)
+        self.overall = self.general.join(join_all(alone))
 
     def matching(self, key: OrderKey) -> tuple[InForce, ...]:
         """Return what is in force for an order with these labels."""

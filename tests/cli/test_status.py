@@ -68,6 +68,14 @@ def test_a_dead_engine_is_not_said_to_trade(line: str, first: str) -> None:
     assert page(line=line, running=False).splitlines()[0].startswith(first)
 
 
+@pytest.mark.parametrize(("but", "first"), [
+    ([], "MAY TRADE since"), (["AUSDT"], "MAY TRADE except AUSDT since"),
+    ([f"{name}USDT" for name in "ABCDEFG"], "MAY TRADE except AUSDT, BUSDT, CUSDT, DUSDT, EUSDT and 2 more since"),
+])
+def test_symbols_that_are_kept_out_alone_are_named_at_once(but: list[str], first: str) -> None:
+    assert page(line="MAY TRADE", running=True, but=but).splitlines()[0].startswith(first)
+
+
 def test_a_running_engine_is_not_called_dead() -> None:
     assert "No engine is running" not in page(running=True)
 

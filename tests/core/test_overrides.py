@@ -397,7 +397,9 @@ def test_the_status_lists_everything_with_its_end_and_what_ends_it() -> None:
 def test_halting_one_symbol_does_not_say_that_everything_is_halted() -> None:
     core = calm()
     core.said(restrict(Restraint(level=Level.HALTED), symbol=A))
-    assert status(core.state)["line"] == "RESTRICTED"
+    shown = status(core.state)
+    assert (shown["line"], shown["but"], shown["level"]) == ("MAY TRADE", [A], "normal")
+    assert f"nothing restrains but {A}: level halted by operator:restrict/1 (operator)" in shown["why"]
     core.said(restrict(Restraint(level=Level.HALTED)))
     assert status(core.state)["line"] == "HALTED"
 

@@ -49,12 +49,16 @@ class World:
     def minutes(self, count: int, **worth: float) -> None:
         """Let so many minutes pass in which each coin is told to be worth that much; 1 where it is not named."""
         for _ in range(count):
-            for _ in range(3):
-                self.at += MINUTE // 3
-                self.take(Quote("paper", "XYZUSDT", 1.0, 1.0, 1.001, 1.0, self.at, self.at))
+            self.minute_of_quotes()
             for asset in ("USDT", "USDC", "FDUSD"):
                 price = worth.get(asset, 1.0)
                 self.take(OraclePrice("oracle", asset, "USD", price, str(self.seq), self.at, self.at))
+
+    def minute_of_quotes(self) -> None:
+        """Let a minute pass in which the market speaks, and nobody of a coin."""
+        for _ in range(3):
+            self.at += MINUTE // 3
+            self.take(Quote("paper", "XYZUSDT", 1.0, 1.0, 1.001, 1.0, self.at, self.at))
 
     @property
     def told(self) -> tuple[str, list[str], str | None, bool]:
