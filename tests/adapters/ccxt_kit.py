@@ -68,6 +68,10 @@ def symbol(name: str = "BTCUSDT", tick: str = "0.1", step: str = "0.001") -> dic
     }
 
 
+PATIENCE_S = 30.0
+"""How long a test waits for what must come; a good run waits for none of it."""
+
+
 class RecordingVenue:
     """The venue. `script` says what the next request of a method and path gets; without, it gets a sane answer."""
 
@@ -92,7 +96,7 @@ class RecordingVenue:
     def sent(self, method: str, path: str) -> list[Asked]:
         return [one for one in self.asked if (one.method, one.path) == (method, path)]
 
-    async def until_asked(self, method: str, path: str, within_s: float = 5.0) -> None:
+    async def until_asked(self, method: str, path: str, within_s: float = PATIENCE_S) -> None:
         """Wait until such a request is here."""
         async with asyncio.timeout(within_s):
             while not self.sent(method, path):
@@ -224,7 +228,7 @@ async def recording() -> AsyncIterator[RecordingVenue]:
 class Told(list[VenueEvent]):
     """What the venue said, with a way to wait for more of it."""
 
-    async def until(self, wanted: Callable[[], bool], within_s: float = 5.0) -> None:
+    async def until(self, wanted: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
             while not wanted():
                 await asyncio.sleep(0.005)

@@ -36,7 +36,7 @@ BTC = Instrument(
     step=Decimal("0.001"), min_quantity=Decimal("0.001"), max_quantity=Decimal(10_000), min_notional=Decimal(5),
 )
 NOON = 1_790_000_000 * SECOND // (60 * SECOND) * 60 * SECOND
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Venue:
@@ -164,7 +164,7 @@ async def trading(*requests: WireRule, **more: Any) -> AsyncIterator[tuple[Venue
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one test's coroutine, and give up on it after a while."""
-    return asyncio.run(asyncio.wait_for(work, 30))
+    return asyncio.run(asyncio.wait_for(work, 90))
 
 
 def told(events: tuple[Any, ...]) -> GeneratedTape:

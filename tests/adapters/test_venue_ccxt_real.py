@@ -59,7 +59,7 @@ async def using(
     """Yield the venue, the open client and what it tells."""
     async with venue(*requests, **more) as made:
         told = Told()
-        fields: dict[str, Any] = {"symbols": ("BTCUSDT",), "listen": listen, "timeout_ms": 600} | (settings or {})
+        fields: dict[str, Any] = {"symbols": ("BTCUSDT",), "listen": listen, "timeout_ms": 5_000} | (settings or {})
         terms = CcxtTerms(endpoint=made.server.url, **fields)
         adapter = CcxtVenue(terms, Keys(KEY, SECRET), SystemClock(), told.append, yes)
         await adapter.open()
@@ -242,12 +242,16 @@ DOUBTS = {
 }
 
 
+QUICK = {"timeout_ms": 800}
+"""A client that gives up on a reply before the one that is too late."""
+
+
 @pytest.mark.parametrize("name", DOUBTS)
 def test_an_order_in_doubt_is_sent_once_called_uncertain_and_found_or_not(name: str) -> None:
     rule = DOUBTS[name]
 
     async def story() -> None:
-        async with using(rule, listen=False) as (made, adapter, told):
+        async with using(rule, listen=False, settings=QUICK if name == "too late" else None) as (made, adapter, told):
             adapter.place(entry(kind=OrderKind.LIMIT, limit_price=D(99)), 1)
             (event,) = await told.first(1)
             assert isinstance(event, OrderUncertain), event
@@ -270,7 +274,7 @@ def test_a_refusal_for_the_clock_is_made_good_once() -> None:
     async def story() -> None:
         async with using(rule, listen=False) as (made, adapter, told):
             adapter.place(entry(), 1)
-            (event,) = await told.first(1)
+            event = (await told.first(1))[0]
             assert isinstance(event, OrderAccepted), event
             assert len(made.server.log.sent("POST", "/fapi/v1/order")) == 2
 
@@ -304,8 +308,9 @@ STREAM = {
 @pytest.mark.parametrize("name", STREAM)
 def test_a_stream_that_ends_is_told_and_begins_again_with_a_new_key(name: str) -> None:
     async def story() -> None:
-        rule = StreamRule(kind=STREAM[name], start=soon(0.5), told=True)
-        async with using(streams=(rule,)) as (made, adapter, told):
+        async with using() as (made, adapter, told):
+            await told.until(lambda: [one.alive for one in of(told, AccountStream)] == [True])
+            made.server.add_fault(StreamRule(kind=STREAM[name], start=soon(0.1), told=True))
             await told.until(lambda: [one.alive for one in of(told, AccountStream)] == [True, False, True])
             assert len(made.server.log.sent("POST", "/fapi/v1/listenKey")) == 2
             adapter.place(entry(), 1)
@@ -324,7 +329,7 @@ def test_a_key_whose_life_is_over_is_found_out() -> None:
 
 def test_a_silent_stream_is_found_out_by_what_replies_say_and_nothing_stays_untold() -> None:
     async def story() -> None:
-        rule = StreamRule(kind=StreamFault.SILENT, start=1, end=soon(1.5))
+        rule = StreamRule(kind=StreamFault.SILENT, start=1, end=soon(600))
         async with using(streams=(rule,), settings={"told_within_s": 0.3}) as (_, adapter, told):
             adapter.place(entry(), 1)
             await told.until(lambda: any(not one.alive for one in of(told, AccountStream)))

@@ -31,6 +31,8 @@ class Streams:
         self.rest: list[str] = []
         self.first: dict[str, list[Any]] = {}
         """By beginning of the path: what is said there, at once on the private one, else once somebody asked."""
+        self.said: list[str] = []
+        """Where each message of `first` went."""
         self.closing: int | None = None
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -56,6 +58,7 @@ class Streams:
     async def _say(self, socket: web.WebSocketResponse, path: str) -> None:
         for message in self.first.get(path, ()):
             await socket.send_json(message)
+            self.said.append(path)
 
 
 class Side:
@@ -124,7 +127,7 @@ def test_where_each_stream_is_asked_for(side: Side, watch: Watch, path: str, nam
     side.server.first = {"/public": [message], "/market": [message]}
 
     async def watched() -> Any:
-        return await asyncio.wait_for(watch(side.client()), 5)
+        return await asyncio.wait_for(watch(side.client()), 30)
 
     assert side.runner.run(watched())
     assert side.server.requests == [(path, {"method": "SUBSCRIBE", "params": names, "id": 1})]
@@ -137,7 +140,7 @@ def test_a_book_is_a_stream_of_changes_and_one_snapshot(side: Side) -> None:
 
     async def watched() -> Any:
         client = side.client()
-        book = await asyncio.wait_for(client.watch_order_book(SYMBOL), 5)
+        book = await asyncio.wait_for(client.watch_order_book(SYMBOL), 30)
         return [list(level) for level in book["bids"]]
 
     assert side.runner.run(watched())[0] in ([1.0, 2.0], [1.5, 1.0])
@@ -149,7 +152,7 @@ def test_the_account_is_heard_on_a_listen_key_of_its_own(side: Side) -> None:
     side.server.first = {"/private": [ALGO_NEW]}
 
     async def watched() -> Any:
-        return await asyncio.wait_for(side.client().watch_orders(), 5)
+        return await asyncio.wait_for(side.client().watch_orders(), 30)
 
     (order,) = side.runner.run(watched())
     assert side.server.paths == ["/private/ws?listenKey=k1"] and side.server.requests == []
@@ -163,7 +166,7 @@ def test_a_conditional_order_that_triggered_is_called_filled_though_nothing_was(
     side.server.first = {"/private": [{**ALGO_NEW, "o": {**ALGO_NEW["o"], "X": word}}]}  # type: ignore[dict-item]
 
     async def watched() -> Any:
-        return await asyncio.wait_for(side.client().watch_orders(), 5)
+        return await asyncio.wait_for(side.client().watch_orders(), 30)
 
     (order,) = side.runner.run(watched())
     assert (order["status"], order["filled"], order["info"]["aq"]) == ("closed", 0.01, "0")
@@ -174,11 +177,13 @@ def test_an_expired_key_is_not_noticed(side: Side) -> None:
     side.server.first = {"/private": [{"e": "listenKeyExpired", "E": 1, "listenKey": "k1"}]}
 
     async def watched() -> str:
-        try:
-            await asyncio.wait_for(side.client().watch_orders(), 0.3)
-        except TimeoutError:
-            return "silent"
-        return "told"
+        watching = asyncio.ensure_future(side.client().watch_orders())
+        async with asyncio.timeout(30):
+            while not side.server.said:
+                await asyncio.sleep(0.005)
+        done, _ = await asyncio.wait([watching], timeout=0.3)
+        watching.cancel()
+        return "told" if done else "silent"
 
     assert side.runner.run(watched()) == "silent"
     assert side.server.rest.count("POST /fapi/v1/listenKey") == 1
@@ -192,12 +197,12 @@ def test_a_dead_key_is_tried_again_and_again(side: Side) -> None:
         client, raised = side.client(), []
         for _ in range(3):
             try:
-                await asyncio.wait_for(client.watch_orders(), 5)
+                await asyncio.wait_for(client.watch_orders(), 30)
             except ccxt.BaseError as error:
                 raised.append(type(error).__name__)
         client.options["linear"] = {"listenKey": None, "lastAuthenticatedTime": 0}
         try:
-            await asyncio.wait_for(client.watch_orders(), 5)
+            await asyncio.wait_for(client.watch_orders(), 30)
         except ccxt.BaseError as error:
             raised.append(type(error).__name__)
         return raised
