@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from engine.cli.past import asked_instant, past_of, tape_of
@@ -19,6 +20,7 @@ from engine.core.report import status
 from engine.core.state import State
 from engine.model.events import Reload
 from engine.ports.journal import About, JournalError, JournalledEffect, JournalReader
+from engine.ruleset.suggest import nearest
 from engine.runtime.configured import FIRST, config_of, journalled_config
 from engine.runtime.offline import last_state
 from engine.runtime.saved import commands_after
@@ -28,6 +30,9 @@ Record = dict[str, Any]
 """An effect or an input as the journal has it: its fields, with `n` or `seq` beside them."""
 
 _PLACE = ("at", "n", "seq", "type")
+_BUILT_IN = ("engine.", "operator:", "floor", "denylist")
+"""How the names begin of what restrains and is no rule."""
+_LAID = ("OverrideBegan", "OverrideEnded")
 LAST = 12
 """How many of a rule's decisions are told."""
 
@@ -38,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         "explain", help="Why a rule, an order or the level is what it is.  Sends nothing.",
         description="Reads the journal without disturbing the engine.",
     )
-    named = "a rule, rule[label], client id or symbol"
+    named = "a rule, rule[label], a decision's number, a client id or a symbol"
     parser.add_argument("what", nargs="?", default="", metavar="RULE|DECISION", help=named)
     when = "as of then: 2026-03-02T23:25:00Z, 23:25, or +1h20m from the run's beginning (default: the last checkpoint)"
     parser.add_argument("--at", metavar="TIME", help=when)
@@ -86,22 +91,46 @@ def explained(reader: JournalReader, what: str, until: int | None, tape: str | N
         rules, standing = _at_checkpoint(reader, what) if until is None else ([], [])
     if decisions or rules or "past" in told:
         found = {"what": what, "rules": rules, "standing": standing, "policy": policy}
-        return {**found, **told, "decisions": decisions[-LAST:]}
+        return {**found, **told, "decisions": decisions[-LAST:], "cut": len(decisions) > LAST}
     about = About(client_id=what, until=until)
-    orders = _effects(reader.effects_about(about))
+    orders = _decision(reader, what, until) or _effects(reader.effects_about(about))
     if not orders:
         about = About(symbol=what, until=until, newest=4 * LAST)
         orders = _effects(reader.effects_about(about))
+        told["cut"] = len(orders) == about.newest
     answers = [_record(item.payload, seq=item.seq, at=item.at) for item in reader.inputs_about(about)]
     if not orders and not answers:
-        raise Failure(
-            f"the journal knows no rule, order or symbol {what!r}" + (" until then" if until else ""),
-            "give a rule's id as in rules/, a client id, a symbol, or nothing at all for the level",
-        )
+        return {**_nothing(reader, what, until), "policy": policy, **told}
     then = policy
     if orders:
         then = _effects(reader.effects_about(About(kind="PolicyChanged", until=orders[0]["at"], newest=1)))
     return {"what": what, **told, "policy": then, "decisions": orders, "answers": answers}
+
+
+def _decision(reader: JournalReader, what: str, until: int | None) -> list[Record]:
+    """Return the decision of the number `what`, an empty list if it is no number of one."""
+    if not (what.isascii() and what.isdecimal() and 0 < int(what) <= reader.tail().effect_n):
+        return []
+    found = _effects(islice(reader.effects_after(int(what) - 1), 1))
+    return [one for one in found if until is None or one["at"] <= until]
+
+
+def _nothing(reader: JournalReader, what: str, until: int | None) -> Record:
+    """Return what can be said of a built-in name that decided nothing; Failure for a name that nobody knows."""
+    if what.startswith(_BUILT_IN):
+        laid = [one for kind in _LAID for one in _effects(reader.effects_about(About(kind=kind, until=until)))]
+        decisions = sorted((one for one in laid if one["name"] == what), key=lambda one: one["n"])
+        held = [] if until is not None else (reader.get_status() or {}).get("restrains", [])
+        now = [one for one in held if one["instance"].split("[")[0] == what.split("[")[0]]
+        note = "" if now or decisions else "nothing restrains by that name, and nothing was decided by it"
+        return {"what": what, "decisions": decisions[-LAST:], "restrains": now, "note": note}
+    rules = journalled_config(reader, home())[1].rules
+    near = nearest(what.split("[")[0], [spec.id for spec in rules.rules] if rules is not None else ())
+    raise Failure(
+        f"the journal knows no rule, order or symbol {what!r}" + (" until then" if until else ""),
+        (f"did you mean {near}? Or " if near else "")
+        + "give a rule's id as in rules/, a decision's number, a client id, a symbol, or nothing at all for the level",
+    )
 
 
 def _run_of(reader: JournalReader) -> dict[str, Any]:
@@ -186,6 +215,10 @@ def lines(found: Mapping[str, Any], paint: Paint | None = None) -> list[str]:
     out = [paint(_title(found), "bold")]
     for rule in found.get("rules") or ():
         out += columns([(key, rule[key]) for key in ("summary", "kind", "expr", "source", "runbook")])
+    if found.get("note"):
+        out.append(f"  {found['note']}")
+    if found.get("cut"):
+        out += ["", "earlier decisions are left out; --at TIME tells those up to then"]
     for record in found["decisions"]:
         out += ["", *_told(record, paint)]
     for record in found.get("standing") or ():
@@ -198,8 +231,18 @@ def lines(found: Mapping[str, Any], paint: Paint | None = None) -> list[str]:
     if found["policy"]:
         policy = found["policy"][-1]
         by = ", ".join(policy["binding"]) or "nothing"
-        out += ["", f"policy then: level {policy['level']}, size x{policy['size_mult']:g}, by {by}"]
+        out += ["", f"policy then: {_policy_words(policy)}, by {by}"]
     return [*out, *_how(found.get("past")), _origin(found)]
+
+
+def _policy_words(policy: Record) -> str:
+    parts = [f"level {policy['level']}", f"size x{policy['size_mult']:g}"]
+    if policy["max_notional_usd"] is not None:
+        parts.append(f"at most {policy['max_notional_usd']} USD")
+    for word in ("mute", "deny", "deny_quotes"):
+        if policy[word]:
+            parts.append(f"{word.replace('_', ' ')} {', '.join(policy[word])}")
+    return ", ".join(parts)
 
 
 def _how(past: Mapping[str, Any] | None) -> list[str]:

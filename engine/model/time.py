@@ -51,8 +51,11 @@ def format_duration(ns: int) -> str:
 
 
 def parse_instant(text: str) -> int:
-    """Return ISO 8601 `text` with a zone (`2026-01-05T14:00:00Z`) in ns; ValueError if naive."""
-    moment = datetime.fromisoformat(text)
+    """Return ISO 8601 `text` with a zone (`2026-01-05T14:00:00Z`) in ns; ValueError if naive or none at all."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no instant") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: end it with Z for UTC")
     delta = moment - _EPOCH

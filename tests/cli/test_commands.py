@@ -254,6 +254,8 @@ def test_a_flag_that_does_not_fit_is_refused(name: str, value: str, engine: Engi
         ("guard.depeg.usdt/1", "LatchSet"), ("guard.funding.silent", "stands inactive, false"),
         ("entry.notional", "order_notional_usd > ENTRY_MAX_NOTIONAL_USD"), ("entry.spread", "spread_bps"),
         ("cutback.slippage[paper]", "size x0.5"), ("PINEUSDT", "OrderFilled"),
+        ("12", "decision 12  "), ("engine.no_rules", "nothing was decided by it"),
+        ("engine.stops", "MENDUSDT"), ("operator:restrict/9", "nothing restrains by that name"),
     ],
 )
 def test_explain_answers_for_rules_orders_and_the_level(
@@ -285,10 +287,11 @@ def test_explain_looks_back(engine: Engine, after_demo: Path) -> None:
 
 
 def test_explain_of_something_unknown_says_what_can_be_asked(engine: Engine, after_demo: Path) -> None:
-    said = engine("explain", "guard.depeg.eurc", "--state", after_demo)
+    near, far = (engine("explain", what, "--state", after_demo) for what in ("guard.depeg.eurc", "999999999"))
 
-    assert said.code == 2
-    assert "fix: give a rule's id" in said.err
+    assert (near.code, far.code) == (2, 2)
+    assert "fix: did you mean guard.depeg.usdc? Or give a rule's id" in near.err
+    assert "fix: give a rule's id" in far.err
 
 
 def test_a_used_state_directory_needs_resume(engine: Engine, after_demo: Path) -> None:
