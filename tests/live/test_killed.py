@@ -56,14 +56,14 @@ def test_killed_and_started_again(boundary: str, intent: str, tmp_path: Path) ->
 
 
 async def _dead(process: Process) -> str:
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    out, _ = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == -signal.SIGKILL, out.decode()
     return out.decode()
 
 
 async def _recovered(place: Town, said: str, since: int) -> None:
     """Wait until the new engine knows its account; then close everything and look at what is left."""
-    assert await place.until(lambda: _agrees(place, since), 60), (said, place.status())
+    assert await place.until(lambda: _agrees(place, since), 120), (said, place.status())
     if place.position() != 0:
         assert await place.until(lambda: len(place.stops()) >= 1, GRACE_S), "a position without a stop"
     code, told = await place.engine("flatten", "--wait", "40")
