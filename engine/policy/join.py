@@ -60,7 +60,8 @@ class Policy:
     _by_order: dict[OrderKey, Restraint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        alone, general = [], []
+        alone: list[Restraint] = []
+        general: list[Restraint] = []
         for item in self.in_force:
             (alone if item.scope.symbol or item.scope.intent else general).append(item.restraint)
         self.general = join_all(general)
