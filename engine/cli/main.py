@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 import engine
+from engine.cli.parser import Parser
 from engine.cli.shared import INTERNAL, INVALID, Failure, print_json, show_failure
 from engine.cli.text import columns
 
@@ -38,7 +41,7 @@ COMMANDS = {
 typed is imported: `engine status` answers in a sixth of the time that everything would take to import."""
 
 
-class _FrontDoor(argparse.ArgumentParser):
+class _FrontDoor(Parser):
     """Lists the commands one a line: what each does, and whether money can move."""
 
     commands: Any = None
@@ -49,8 +52,20 @@ class _FrontDoor(argparse.ArgumentParser):
         rows: list[tuple[str, ...]] = []
         for choice in self.commands._get_subactions() if self.commands else ():
             rows.append((choice.dest, *_halves(choice.help or "")))
+        lines = columns(rows)
+        width = shutil.get_terminal_size((120, 24)).columns
+        if max(map(len, lines), default=0) > width:
+            lines = list(_narrow(rows, width))
         rest = "  engine COMMAND --help tells the rest."
-        return "\n".join(["A trading runbook that runs.", "", *columns(rows), "", rest, _EXITS, ""])
+        return "\n".join(["A trading runbook that runs.", "", *lines, "", rest, *wrap(_EXITS, width), ""])
+
+
+def _narrow(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+    """Yield each row's name and behind it the rest, one sentence after the other, in the width that there is."""
+    name_width = max(len(row[0]) for row in rows)
+    for name, *rest in rows:
+        told = wrap(" ".join(rest), max(20, width - name_width - 4)) or [""]
+        yield from (f"  {name if not i else '':{name_width}}  {line}" for i, line in enumerate(told))
 
 
 def _halves(text: str) -> tuple[str, ...]:
@@ -75,9 +90,7 @@ def build_parser(groups: Sequence[Group]) -> tuple[argparse.ArgumentParser, dict
     """Return the parser of `groups`, and who runs each command."""
     parser = _FrontDoor(prog="engine")
     parser.add_argument("--version", action="version", version=f"engine {engine.__version__}")
-    commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
-    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     parser.commands = commands
     runners: dict[str, Runner] = {}
     for group in groups:

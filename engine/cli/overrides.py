@@ -24,7 +24,7 @@ _LISTED = ("overrides", "restrictions", "denials", "denied_by_file", "waivers", 
 def add_parser(subparsers: Any) -> None:
     """Add the verbs to `subparsers` of the command line."""
     overrides = subparsers.add_parser(
-        "overrides", help="What an operator laid over the rules, with the time left and what ends it.  Sends nothing."
+        "overrides", help="What is laid over the rules, the time left and what ends it.  Sends nothing."
     )
     restrict = subparsers.add_parser(
         "restrict", help="Forbid more than the rules do, for all or for a symbol.  May send cancels.",

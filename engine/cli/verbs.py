@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
     which.add_argument("latch", nargs="?", metavar="LATCH", help="its number or name, as `engine status` lists it")
     which.add_argument("--cleared", action="store_true", help="every latch whose rule is known to be false")
     reload = subparsers.add_parser(
-        "reload", help="Read rules, flags, signals and the denylist now; the answer says what became of it."
+        "reload", help="Read rules/ and conf/ now, and say what became of it.  Orders may follow."
     )
     reload.add_argument(
         "--allow-loosening", default="", metavar="PAIR", help="the 16 hex digits of a change that protects less"
