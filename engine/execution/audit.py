@@ -14,6 +14,7 @@ from engine.execution.evidence import PREFIX, stranger_record
 from engine.execution.fills import OVERLAP, Gaps
 from engine.execution.incidents import cancellation
 from engine.execution.ledger import Key
+from engine.execution.second import Second
 from engine.model.answers import AccountReported
 from engine.model.codec import Data, decimal_text, from_data, plain, to_data
 from engine.model.effects import Notify, PositionAdopted
@@ -45,6 +46,7 @@ class Audit:
         """Strangers that were told of once: `venue/order id` and `venue/symbol`."""
         self._foreign: dict[Key, int] = {}
         """Where somebody else's order or position stops us from beginning anything, and since when (ns)."""
+        self.second = Second()
 
     def take(self, event: AccountReported, at: int, owner: str) -> bool:
         """Take a whole report in; True if every position agrees with it, or was taken over from it."""
@@ -64,10 +66,13 @@ class Audit:
         """Apply each order's evidence; return where strangers add exposure that we do not count."""
         strange: set[Key] = set()
         listed: set[str] = set()
+        unknown: list[str] = []
         for report in event.orders:
             record = self._account.ledger.order(report.client_id) if report.client_id else None
             if record is None:
                 record = self._account.ledger.order(f"foreign-{report.venue_order_id}")
+            if record is None and report.client_id.startswith(PREFIX):
+                unknown.append(report.client_id)
             if record is not None:
                 listed.add(record.client_id)
                 self._account.on_report(record, report, at)
@@ -75,6 +80,7 @@ class Audit:
                 strange.add((report.venue, report.symbol))
             else:
                 listed.add(report.client_id or f"foreign-{report.venue_order_id}")
+        self._account.wishes += self.second.take(event.venue, at, unknown)
         for record in self._account.all_live():
             missing = record.venue == event.venue and record.client_id not in listed
             settled = max(record.sent_at, record.moved_at) < event.as_of - RACE
@@ -201,8 +207,8 @@ class Audit:
         return any(key[0] == venue for key in self._mismatches)
 
     def holds(self) -> tuple[InForce, ...]:
-        """Return the symbols on which nothing may be begun, because somebody else is there."""
-        return tuple(
+        """Return the symbols, and venues, on which nothing may be begun, because somebody else is there."""
+        return self.second.holds() + tuple(
             InForce(
                 rule="engine.foreign", instance=f"engine.foreign[{symbol}]", scope=Scope(venue=venue, symbol=symbol),
                 restraint=Restraint(deny=frozenset({symbol})), because="foreign", since=since,
@@ -217,6 +223,7 @@ class Audit:
         return {
             "mismatches": [[*key, to_data(item)] for key, item in sorted(self._mismatches.items())],
             "told": list(self._told), "foreign": [[*key, since] for key, since in sorted(self._foreign.items())],
+            "second": self.second.dump(),
         }
 
     def load(self, data: Data) -> None:
@@ -224,3 +231,4 @@ class Audit:
         self._mismatches = {(venue, symbol): from_data(Mismatch, item) for venue, symbol, item in data["mismatches"]}
         self._told = dict.fromkeys(data["told"])
         self._foreign = {(venue, symbol): since for venue, symbol, since in data["foreign"]}
+        self.second.load(data.get("second", {"looked": [], "seen": []}))

@@ -76,6 +76,7 @@ class Inquiries:
         account.doubts.ask_anew(at)
         self.gaps.ask_anew(at)
         self.reconciler.begin(at, venues)
+        self.audit.second.begin()
         for venue in venues:
             account.known_from.setdefault(venue, at - CLOCKS)
             self._catch_up(venue, at)
