@@ -3,7 +3,9 @@
 Plain websockets and no conflation: what is told is what was said, in order, once. What the
 feed knows that it missed (trades by their numbers, diffs by their ids) it says. It keeps no
 prices, only numbers; whole books are fetched at the start, after every gap and
-reconnection, and now and then, so that a reader who lost something gets well again.
+reconnection, and now and then, so that a reader who lost something gets well again. One
+price it does keep: the last quote of each symbol that nobody watches, told once somebody
+does, because a coin that is announced is measured by what it was worth before.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from engine.adapters.feed_binance_bars import INTERVALS, BarHistory, read_kline
 from engine.adapters.feed_binance_book import BookIds
@@ -29,6 +32,10 @@ STREAMS: Mapping[str, str] = {
 }
 """Each stream and the category of its address, as the venue split them (see getFutureWsCategory of ccxt)."""
 DEPTH = "depth@100ms"
+TOUCHES = "!bookTicker"
+"""The best bid and ask of every symbol in turn; Binance tells it every 5 s."""
+TOUCHES_LINE = 999
+"""The number of its line, which no other has: a venue that counts lines by their addresses counts it alone."""
 AGAIN_S, LONGEST_AGAIN_S = 1.0, 120.0
 """When a whole book that did not join is asked for again, and the longest pause after refusals."""
 
@@ -41,6 +48,8 @@ class BinanceFeedSettings:
     """Such as `BTCUSDT`; more can be added while the feed runs."""
     streams: tuple[str, ...] = tuple(STREAMS)
     """Of each symbol; keys of `STREAMS`."""
+    touches: bool = True
+    """Whether to know the last quote of every symbol that is not watched yet."""
     bars: tuple[str, ...] = ()
     """Lengths of the bars that are told as they end, and from before the start; keys of `INTERVALS`."""
     public: str = "wss://fstream.binance.com/public/ws"
@@ -96,6 +105,14 @@ class BinanceFeed:
         self.faults: Counter[str] = Counter()
         """What went wrong beside messages, by what it was."""
         self._history = BarHistory(settings.bars, outside, self.faults, self._tell)
+        self._touches: Slot | None = None
+        if settings.touches:
+            url = f"{settings.public}/{TOUCHES_LINE}"
+            # Nobody waits for it, and while it is down only the price of what is announced just then is not known.
+            self._touches = Slot(
+                url, settings.line, outside, partial(self._reader.hear, keeps=True), self._on_touches
+            )
+            self._touches.add([TOUCHES])
         self.watch(settings.symbols)
 
     @property
@@ -121,6 +138,7 @@ class BinanceFeed:
                 raise ValueError(f"{symbol!r} is no symbol of {VENUE}: write it as BTCUSDT")
         for symbol in new:
             self._watched.add(symbol)
+            self._reader.recall(symbol)
             self._history.want(symbol)
             if DEPTH in self._settings.streams:
                 self._books[symbol] = BookIds()
@@ -145,6 +163,8 @@ class BinanceFeed:
             try:
                 for slot in (slot for slots in self._slots.values() for slot in slots):
                     group.create_task(slot.run())
+                if self._touches is not None:
+                    group.create_task(self._touches.run())
                 if DEPTH in self._settings.streams:
                     group.create_task(self._fetch_books(rest))
                     group.create_task(self._refresh_books())
@@ -168,6 +188,11 @@ class BinanceFeed:
             else:
                 self._group.create_task(slots[-1].run())
         return slots[-1]
+
+    def _on_touches(self, slot: Slot, up: bool, why: str) -> None:
+        """Count when the quotes of everybody broke off: no restriction follows from it."""
+        if not up:
+            self.faults["line of all quotes ended"] += 1
 
     def _on_state(self, slot: Slot, up: bool, why: str) -> None:
         """Tell the venue's state when it changes: connected once every line stands, and not while one is down."""

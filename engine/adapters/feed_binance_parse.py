@@ -23,6 +23,8 @@ VENUE = "binanceusdm"
 INF = float("inf")
 LATEST_MS = 4_102_444_800_000
 """The year 2100: what is later is no stamp."""
+EVERYBODY = 10_000
+"""Symbols of which the last quote is kept though nobody watches them: far more than any venue lists."""
 USUAL_FUNDING = 8 * HOUR
 """The interval of a perpetual of which the venue says nothing else."""
 
@@ -168,7 +170,8 @@ class Funding:
 class Reader:
     """Reads messages of the symbols in `watched`; hands every event that is new to `take`.
 
-    `counts` says what became of the messages: by event, `duplicate`, and by refusal.
+    Of all other symbols the last quote is kept, for the day on which one is announced. `counts`
+    says what became of the messages: by event, `duplicate`, `kept`, and by refusal.
     """
 
     def __init__(
@@ -181,13 +184,18 @@ class Reader:
         self.funding, self.trades = Funding(), TradeIds()
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
         """(symbol, stream) to number and instant of the newest: an older one says nothing any more."""
+        self._kept: dict[str, Read] = {}
+        """The last quote of symbols that nobody watches."""
         self._readers: dict[str, Callable[[Any, int], Read]] = {
             "bookTicker": read_quote, "aggTrade": read_trade, "depthUpdate": read_delta,
             "markPriceUpdate": self.funding.read, **more,
         }
 
-    def hear(self, raw: bytes | str, received_at: int) -> Heard:
-        """Take one message in; True if it had content of ours, new or not. Never raises on any message."""
+    def hear(self, raw: bytes | str, received_at: int, *, keeps: bool = False) -> Heard:
+        """Take one message in; True if it had content of ours, new or not. Never raises on any message.
+
+        With `keeps` the last quotes of symbols that nobody watches are of ours too.
+        """
         try:
             data = read_json(raw)
             data = data.get("data", data)
@@ -196,7 +204,9 @@ class Reader:
                 return self._reply(data)
             symbol = data["s"] if kind in self._readers else ""
             if symbol not in self._watched:
-                raise Refused("nobody asked for it")
+                if not keeps:
+                    raise Refused("nobody asked for it")
+                return self._keep(kind, symbol, data, received_at)
             if kind == "markPriceUpdate" and data.get("r") == "":
                 self.counts["without funding"] += 1
                 return True
@@ -218,6 +228,21 @@ class Reader:
             self._take(found)
         else:
             self.counts["duplicate"] += 1
+        return True
+
+    def recall(self, symbol: str) -> None:
+        """Hand out the last quote of a symbol that is watched from now on: what it was worth before."""
+        found = self._kept.pop(symbol, None)
+        if found is not None and self._is_new((symbol, "bookTicker"), found):
+            self.counts["recalled"] += 1
+            self._take(found)
+
+    def _keep(self, kind: str, symbol: str, data: Any, received_at: int) -> Heard:
+        room = symbol in self._kept or len(self._kept) < EVERYBODY
+        if kind != "bookTicker" or not isinstance(symbol, str) or not room:
+            raise Refused("nobody asked for it")
+        self._kept[symbol] = self._readers[kind](data, received_at)
+        self.counts["kept"] += 1
         return True
 
     def _is_new(self, key: tuple[str, str], found: Read) -> bool:

@@ -43,7 +43,7 @@ from engine.runtime.reload import Around, Reloader
 from engine.runtime.settings_live import LiveSettings
 from engine.runtime.statedir import StateDir
 from engine.runtime.wiring_watch import file_hints
-from engine.runtime.world import Builder, Ears, World, bars_wanted
+from engine.runtime.world import Builder, Ears, World, bars_wanted, of_same_coins
 
 STATUS_EVERY = 1_000_000_000
 PATIENCE_S = 4.0
@@ -184,7 +184,7 @@ class LiveDrive:
             self._queue.put_urgent(defined)
         self._open = True
         held = tuple(one.symbol for one in self._set.run.state.look.positions())
-        self._world.watch(tuple(instruments) if not self._set.live.symbols or self._set.live.own_endpoint else held)
+        self._world.watch(held if self._set.live.symbols else tuple(instruments))
 
     def _outside(self) -> list[Coroutine[Any, Any, None]]:
         parts = [self._parts_outside.keep("venue", self._venue)]
@@ -203,12 +203,13 @@ class LiveDrive:
             await asyncio.Event().wait()
 
     def _heard_market(self, event: MarketEvent) -> None:
+        if isinstance(event, Announcement) and event.symbols:
+            # First, so that the last quote from before it is heard before it: what a listing is measured from.
+            self._world.watch(of_same_coins(event.symbols, self._set.run.state.look.instruments.values()))
         taken = self._queue.put_market(event)
         if not taken and isinstance(event, DepthDelta | DepthSnapshot):
             # What builds on the lost one would be believed by nobody until the book is fetched anew.
             self._world.resync(event.symbol)
-        if isinstance(event, Announcement) and event.symbols:
-            self._world.watch(event.symbols)
 
     # -- the loop ----------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class LiveSettings:
 
     @property
     def own_endpoint(self) -> bool:
-        """Whether the venue is at an address of one's own, such as the one on loopback: all it trades is watched."""
+        """Whether the venue is at an address of one's own, such as the one on loopback."""
         return self.endpoint not in ("production", "demo")
 
     def at(self, environment: Mapping[str, str]) -> LiveSettings:

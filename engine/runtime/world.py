@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model.flags import FlagValue
+from engine.model.instruments import Instrument, MarketKind
 from engine.ports.clock import Clock
 from engine.ports.live_feed import LiveFeed, TellMarket
 from engine.ports.venue import Gate, LiveVenue, Tell
@@ -45,6 +46,14 @@ class World:
 def bars_wanted(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:
     """Return which bars the core makes use of: those that sizes are made of, and days."""
     return tuple(dict.fromkeys((str(wanted(flags, SPAN)), "1d")))
+
+
+def of_same_coins(symbols: Sequence[str], known: Iterable[Instrument]) -> tuple[str, ...]:
+    """Return `symbols` and every perpetual of the same coins in another quote, which may be traded in their place."""
+    listed = tuple(known)
+    coins = {one.base for one in listed if one.symbol in symbols}
+    others = sorted(one.symbol for one in listed if one.base in coins and one.kind is MarketKind.PERPETUAL)
+    return tuple(dict.fromkeys((*symbols, *others)))
 
 
 Builder = Callable[[LiveSettings, Ears], World]

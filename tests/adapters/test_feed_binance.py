@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from engine.adapters.feed_binance import BinanceFeed, BinanceFeedSettings
+from engine.adapters.feed_binance import TOUCHES, TOUCHES_LINE, BinanceFeed, BinanceFeedSettings
+from engine.adapters.feed_binance_parse import EVERYBODY, Read, Reader
 from engine.adapters.feed_line import LineLimits
 from engine.model.market import DepthDelta, DepthSnapshot, FeedDropped, FeedState, FundingRate, Quote, Trade
 from engine.model.time import HOUR, MS, SECOND
@@ -66,7 +68,7 @@ def play(part: Part, *symbols: str, line: LineLimits | None = None, **others: An
         async with loopback() as venue:
             venue.answers["/fapi/v1/depth"] = answers(*others.pop("books", [book(10)]))
             settings = BinanceFeedSettings.at(
-                venue.base, symbols or ("BTCUSDT",), line=line or LineLimits(), **others
+                venue.base, symbols or ("BTCUSDT",), line=line or LineLimits(), **{"touches": False, **others}
             )
             made = Scene(venue, settings)
             async with running(made.feed.run()):
@@ -184,7 +186,7 @@ def test_a_venue_of_which_half_is_heard_is_not_connected() -> None:
 def test_a_venue_that_is_not_there_is_asked_ever_more_rarely_and_never_raises() -> None:
     async def scene() -> list[float]:
         async with loopback() as venue:
-            settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",))
+            settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",), touches=False)
         time, ear = ObedientTime(), Ear()
         feed = BinanceFeed(settings, outside(time, ear))
         async with running(feed.run()):
@@ -412,7 +414,7 @@ def test_a_mistake_of_ours_ends_the_feed_and_is_raised() -> None:
     async def scene() -> None:
         async with loopback() as venue:
             time = ObedientTime()
-            settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",))
+            settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",), touches=False)
             task = asyncio.create_task(BinanceFeed(settings, outside(time, Deaf())).run())
             await until(lambda: venue.subscribed())
             await venue.say("btcusdt@bookTicker", quote(1))
@@ -434,3 +436,62 @@ def test_settings_that_cannot_work_are_refused() -> None:
     for limits in ({"streams": 0}, {"messages_per_s": 11}, {"rotate_after": 24 * HOUR}, {"silent_after": 0}):
         with pytest.raises(ValueError, match=r"."):
             LineLimits(**limits)
+
+
+def test_what_is_watched_late_is_told_by_its_last_quote_from_before() -> None:
+    """A listing is measured from the price before its announcement, and nobody can watch every coin in full."""
+    async def part(scene: Scene) -> None:
+        await scene.connected()
+        await until(lambda: TOUCHES in scene.venue.subscribed())
+        for number in (1, 2):
+            for symbol in ("BTCUSDT", "NEWUSDT", "OTHERUSDT"):
+                await scene.venue.say(TOUCHES, quote(number, symbol=symbol))
+        await scene.venue.say(TOUCHES, {**quote(3, symbol="NEWUSDT"), "b": "NaN"})
+        await scene.venue.say("btcusdt@bookTicker", quote(3, symbol="NEWUSDT"))
+        await until(lambda: scene.feed.counts["refused: bid and ask cannot be"] == 1)
+        assert {event.symbol for event in scene.ear.of(Quote)} == {"BTCUSDT"}
+        scene.feed.watch(("NEWUSDT",))
+        assert scene.ear.of(Quote)[-1] == Quote(
+            "binanceusdm", "NEWUSDT", 100.1, 2.0, 100.2, 3.0, (AT + 2) * MS, START
+        )
+        await scene.time.advance(1)
+        await until(lambda: "newusdt@bookTicker" in scene.venue.subscribed())
+        # What it says of the same moment is no news.
+        for number in (2, 4):
+            await scene.venue.say("newusdt@bookTicker", quote(number, symbol="NEWUSDT"))
+        await until(lambda: scene.ear.of(Quote)[-1].venue_at == (AT + 4) * MS)
+        scene.feed.watch(("NEWUSDT", "NEVERUSDT"))
+
+    scene = play(part, touches=True)
+
+    assert [event.symbol for event in scene.ear.of(Quote)] == ["BTCUSDT", "BTCUSDT", "NEWUSDT", "NEWUSDT"]
+    assert (scene.feed.counts["kept"], scene.feed.counts["recalled"]) == (4, 1)
+
+
+def test_without_the_line_of_all_quotes_the_market_is_connected_all_the_same() -> None:
+    async def part(scene: Scene) -> None:
+        await scene.connected()
+        await until(lambda: TOUCHES in scene.venue.subscribed())
+        told = len(scene.ear.of(FeedState))
+        await scene.venue.cut(f"/public/ws/{TOUCHES_LINE}")
+        await until(lambda: scene.feed.faults["line of all quotes ended"] == 1)
+        assert len(scene.ear.of(FeedState)) == told
+        await scene.time.advance(1)
+        await until(lambda: TOUCHES in scene.venue.subscribed())
+
+    play(part, touches=True)
+
+
+def test_no_more_quotes_are_kept_than_any_venue_lists() -> None:
+    taken: list[Read] = []
+    reader = Reader(set(), taken.append)
+    for number in range(EVERYBODY + 5):
+        assert reader.hear(json.dumps(quote(number, symbol=f"S{number}USDT")), 1, keeps=True) is (number < EVERYBODY)
+    assert (reader.counts["kept"], reader.counts["refused: nobody asked for it"]) == (EVERYBODY, 5)
+    reader.hear(json.dumps(quote(EVERYBODY + 9, symbol="S0USDT")), 2, keeps=True)
+    reader.recall("S0USDT")
+    reader.recall(f"S{EVERYBODY + 1}USDT")
+    reader.recall("S0USDT")
+    assert [(read.event.symbol, read.event.received_at) for read in taken if isinstance(read.event, Quote)] == [
+        ("S0USDT", 2)
+    ]

@@ -69,7 +69,7 @@ async def bench_wire() -> dict[str, float]:
             delays.append(time.perf_counter_ns())
 
     async with loopback() as venue:
-        settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",))
+        settings = BinanceFeedSettings.at(venue.base, ("BTCUSDT",), streams=("bookTicker",), touches=False)
         feed = asyncio.create_task(BinanceFeed(settings, Outside(clock=clock, tell=tell)).run())
         await until(venue.subscribed)
         waits = []
