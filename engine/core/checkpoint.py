@@ -23,7 +23,8 @@ def dump_state(state: State) -> Data:
     return {
         "version": VERSION,
         "mode": state.mode.value, "asked": state.asked.value, "mode_held": list(state.mode_held),
-        "unguarded": list(state.unguarded), "unguarded_since": state.unguarded_since,
+        "unguarded": list(state.unguarded), "unguarded_by": list(state.unguarded_by),
+        "unguarded_since": state.unguarded_since,
         "session": state.session.dump(), "seq": state.seq, "at": state.at, "wake_at": state.wake_at,
         "ruling": state.ruling.digest, "generation": state.generation,
         "reload_fault": None if state.reload_fault is None else asdict(state.reload_fault),
@@ -60,6 +61,7 @@ def load_state(state: State, data: Data) -> None:
     state.mode_held = tuple(data["mode_held"])
     # A checkpoint from before these were kept is of a run that would not have begun without its guards.
     state.unguarded = tuple(data.get("unguarded", ()))
+    state.unguarded_by = tuple(data.get("unguarded_by", ()))
     state.unguarded_since = data.get("unguarded_since", 0)
     state.session.load(data["session"])
     state.seq, state.at, state.wake_at = data["seq"], data["at"], data["wake_at"]

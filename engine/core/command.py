@@ -8,6 +8,7 @@ from typing import cast
 from engine.core.announced import ADMITTED_FLAG, tell_admitted, tell_maintenance
 from engine.core.asking import ask_begin, ask_flags
 from engine.core.broken import give_up
+from engine.core.guarded import end_unguarded
 from engine.core.nightly import risk_now
 from engine.core.noted import note_flags, note_rearms, told_reload
 from engine.core.orders import dispatch
@@ -42,7 +43,7 @@ Handler = Callable[[State, Input, list[Effect]], None]
 def _start(state: State, item: Input, out: list[Effect]) -> None:
     event = cast(Start, item.event)
     state.mode, state.asked, state.mode_held = event.mode, event.asked or event.mode, event.held
-    state.unguarded, state.unguarded_since = event.unguarded, item.at
+    state.unguarded, state.unguarded_by, state.unguarded_since = event.unguarded, event.unguarded_by, item.at
     # A new process is the restart that a fault asks for, and the end of the halt under which the old one stopped.
     # But a run that was not taken up as it stood has orders that nobody decided here: a person says when to go on.
     state.faults = {what: since for what, since in state.faults.items() if what.startswith(NOT_TAKEN_UP)}
@@ -195,6 +196,7 @@ def take_flags(state: State, at: int, changes: Sequence[FlagChanged], out: list[
         state.candidate.book.on_flags(at, values)
     if any(change.name == ADMITTED_FLAG for change in changes):
         tell_admitted(state, at, state.look.instruments.values())
+    end_unguarded(state, at, out, {change.name for change in changes})
     rejoin(state, at, out)
     ask_flags(state, at, out)
 
@@ -213,6 +215,7 @@ def _reload(state: State, item: Input, out: list[Effect]) -> None:
     changes = swap(state, ruling, event, item.at, out)
     state.snapshot.note(item.at, MarkKind.RELOAD, told_reload(state, before))
     out.extend(changes)
+    end_unguarded(state, item.at, out)
     if changes:
         take_flags(state, item.at, changes, out)
     else:

@@ -139,6 +139,8 @@ class State:
     """Why `mode` is not `asked`, and what lifts it."""
     unguarded: tuple[str, ...] = ()
     """What did not guard when this process took over something open: nothing is begun, what is open is kept."""
+    unguarded_by: tuple[str, ...] = ()
+    """Of each of these, the rule or the flag that has to guard again."""
     unguarded_since: int = 0
     session: Session = field(default_factory=Session)
     policy: Policy = field(default_factory=lambda: Policy((), 0))
@@ -230,7 +232,7 @@ class State:
         return InForce(
             rule="engine.unguarded", instance="engine.unguarded", scope=EVERYTHING,
             restraint=Restraint(level=Level.REDUCE_ONLY), because="not every guard guards", since=self.unguarded_since,
-            ends=f"a start at which every guard guards: {'; '.join(self.unguarded)}; then stop and start again",
+            ends=f"when every guard guards, by a flag, a reload or at the next start: {'; '.join(self.unguarded)}",
             clear_with="",
         )
 

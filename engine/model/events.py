@@ -79,6 +79,8 @@ class Start:
     """Why `mode` is not what was asked for, and what lifts it, a line each."""
     unguarded: tuple[str, ...] = ()
     """Each guard that does not guard while something is open, why, and what makes it: nothing is begun."""
+    unguarded_by: tuple[str, ...] = ()
+    """Of each of these, the id of the rule, or the flag of a guard that is no rule, that has to guard again."""
     strategies: tuple[str, ...] = ()
     """Who trades, in order, each with where it comes from: the engine itself, or a package and its version."""
 

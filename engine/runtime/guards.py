@@ -28,6 +28,12 @@ class Missing:
     guard: str
     why: str
     fix: str
+    key: str
+    """The id of the rule, or the flag of a guard that is no rule."""
+
+    def line(self) -> str:
+        """Return it with what makes it guard."""
+        return f"{self}: {self.fix}"
 
     def __str__(self) -> str:
         return f"{self.guard} is {self.why}"
@@ -46,7 +52,8 @@ def unguarded(config: Config, values: Mapping[str, FlagValue]) -> tuple[Missing,
     """Return every guard that is off, in shadow or disabled while flags have `values`, in the order of the rules."""
     rules = () if config.rules is None else config.rules.rules
     found = [_of_rule(rule, config, values) for rule in rules if rule.kind in _GUARDING]
-    found += [_of_flag(part, name, config) if values.get(name) is False else None for name, part in GUARDS.items()]
+    off = [(name, part) for name, part in GUARDS.items() if values.get(name) is False]
+    found += [_of_flag(part, name, config, key=name) for name, part in off]
     return tuple(one for one in found if one is not None)
 
 
@@ -59,8 +66,8 @@ def insist_on_guards(mode: RunMode, missing: tuple[Missing, ...]) -> None:
         )
 
 
-def guards_missed(mode: RunMode, missing: tuple[Missing, ...], *, open_: bool) -> tuple[str, ...]:
-    """Return what a start in a live `mode` says of guards that are `missing`, a line each with what to do.
+def guards_missed(mode: RunMode, missing: tuple[Missing, ...], *, open_: bool) -> tuple[Missing, ...]:
+    """Return of the guards that are `missing` those that a start in a live `mode` has to say something of.
 
     With something `open_` a refusal would leave it without anybody who trails and repairs its
     stops: such a start goes on, and begins nothing. With nothing open it raises RunError.
@@ -69,24 +76,26 @@ def guards_missed(mode: RunMode, missing: tuple[Missing, ...], *, open_: bool) -
         return ()
     if not open_:
         insist_on_guards(mode, missing)
-    return tuple(f"{one}: {one.fix}" for one in missing)
+    return missing
 
 
 def _of_rule(rule: RuleSpec, config: Config, values: Mapping[str, FlagValue]) -> Missing | None:
     place = f"{rule.place.file}:{rule.place.line}"
     if rule.enforcement is not Enforcement.ENFORCE:
         word = "in shadow" if rule.enforcement is Enforcement.SHADOW else "off"
-        return Missing(guard=rule.id, why=f"{word} ({place})", fix=f"write `enforcement: enforce` for {rule.id}")
+        fix = f"write `enforcement: enforce` for {rule.id}"
+        return Missing(guard=rule.id, why=f"{word} ({place})", fix=fix, key=rule.id)
     if rule.enabled is False:
-        return Missing(guard=rule.id, why=f"disabled ({place})", fix=f"write `enabled: true` for {rule.id}")
+        fix = f"write `enabled: true` for {rule.id}"
+        return Missing(guard=rule.id, why=f"disabled ({place})", fix=fix, key=rule.id)
     name = rule.enabled
     if not isinstance(name, str) or values.get(name) is not False or config.flag_specs[name].default is False:
         return None
-    return _of_flag(rule.id, name, config)
+    return _of_flag(rule.id, name, config, key=rule.id)
 
 
-def _of_flag(guard: str, name: str, config: Config) -> Missing:
+def _of_flag(guard: str, name: str, config: Config, *, key: str) -> Missing:
     where = "`value: true` in conf/flags.yaml" if config.flag_file.get(name) is False else "true"
     below = config.flag_book().values.get(name) is False
     fix = f"set {name} to {where}" if below else f"engine flag unset {name}"
-    return Missing(guard=guard, why=f"disabled by {name}", fix=fix)
+    return Missing(guard=guard, why=f"disabled by {name}", fix=fix, key=key)

@@ -22,7 +22,7 @@ from engine.ports.journal import Journal
 from engine.ports.venue import VenueRefused
 from engine.runtime.cold_start import Beginning, beginning
 from engine.runtime.config import Config
-from engine.runtime.guards import guards_missed, unguarded
+from engine.runtime.guards import Missing, guards_missed, unguarded
 from engine.runtime.last_good import NAME as LAST_GOOD
 from engine.runtime.last_good import keep_last_good
 from engine.runtime.live_drive import LiveDrive, LiveSetting
@@ -103,8 +103,8 @@ def stopped_by_hand(run: Recovered) -> str:
     return f"{DRY_RUN_FLAG} was set by hand: nothing is begun until `engine flag unset {DRY_RUN_FLAG}`"
 
 
-def missed_guards(mode: RunMode, config: Config, run: Recovered) -> tuple[str, ...]:
-    """Return what is told of guards that do not guard as `run` goes on, on what stands on disk (`config`) or its own.
+def missed_guards(mode: RunMode, config: Config, run: Recovered) -> tuple[Missing, ...]:
+    """Return the guards that do not guard as `run` goes on, on what stands on disk (`config`) or its own.
 
     RunError where nothing is open: no position, and no order that may become one.
     """
@@ -128,7 +128,8 @@ def _set_up(
     # Who threw the switch while money was out wants nothing begun; what is open is still theirs to be guarded.
     judged = {**values, DRY_RUN_FLAG: False} if stopped else values
     decision = decided(options.mode, run.config, judged, options.verdict)
-    unheld = missed_guards(options.mode, begun.config, run)
+    missed = missed_guards(options.mode, begun.config, run)
+    unheld = tuple(one.line() for one in missed)
     mode, held = decision.mode, tuple(str(one) for one in decision.held)
     check_same_money(run, mode)
     if mode is not RunMode.DRY_RUN:
@@ -137,6 +138,7 @@ def _set_up(
     start = replace(
         start_of(journal, run, mode, epoch=os.urandom(EPOCH_BYTES).hex(), venues=(live.venue,)),
         asked=decision.asked, held=held, unguarded=unheld if mode is not RunMode.DRY_RUN else (),
+        unguarded_by=tuple(one.key for one in missed) if mode is not RunMode.DRY_RUN else (),
     )
     first: tuple[Command, ...] = tuple(one for one in (run.broken, begun.refused) if one is not None)
     lost = "" if begun.trouble else keep_last_good(where.path / LAST_GOOD, begun.config.blobs.source)

@@ -243,7 +243,7 @@ def test_a_process_without_some_guard_keeps_what_is_open_and_begins_nothing() ->
     core.tell(at, replace(START, mode=RunMode.LIMITED_LIVE, epoch="next", unguarded=(lost,)))
     held = next(one for one in core.state.policy.in_force if one.rule == "engine.unguarded")
     assert (held.restraint.level, held.since) == (Level.REDUCE_ONLY, core.begin + at)
-    assert lost in held.ends and "start again" in held.ends
+    assert lost in held.ends and "at the next start" in held.ends
     assert "level" in reasons(wish(core, at + 1, ENTRY))
     other = Core()
     load_state(other.state, dump_state(core.state))

@@ -44,6 +44,7 @@ def test_a_start_without_a_guard_is_refused_unless_something_is_open() -> None:
     core = session(RunMode.LIMITED_LIVE, STOP_VALIDATOR_ENABLED=False)
     wish(core, core.calm() + SECOND, ENTRY)
     assert core.state.execution.all_live(), "an entry is under way"
-    lines = missed_guards(RunMode.LIMITED_LIVE, run.config, replace(run, state=core.state))
+    missed = missed_guards(RunMode.LIMITED_LIVE, run.config, replace(run, state=core.state))
     fix = "engine flag unset STOP_VALIDATOR_ENABLED"
-    assert f"stop validator is disabled by STOP_VALIDATOR_ENABLED: {fix}" in lines
+    lines = {one.line(): one.key for one in missed}
+    assert lines[f"stop validator is disabled by STOP_VALIDATOR_ENABLED: {fix}"] == "STOP_VALIDATOR_ENABLED"
