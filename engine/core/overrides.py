@@ -14,7 +14,7 @@ from engine.core.announced import tell_maintenance
 from engine.core.orders import dispatch, granted_at
 from engine.core.settle import rejoin
 from engine.core.state import State
-from engine.core.waiving import find_waived, find_waivers
+from engine.core.waiving import find_waived, find_waivers, unwaiving
 from engine.model.effects import CommandAnswered, Effect, Notify
 from engine.model.events import Input
 from engine.model.override_commands import (
@@ -74,6 +74,7 @@ def _unrestrict(state: State, item: Input, out: list[Effect]) -> None:
     if not found:
         there = "; ".join(f"{one.number} ({restriction_words(one)})" for one in book.restrictions.values())
         what = f"no restriction is {which}" if which.isdecimal() else f"there is none on {symbol or 'everything'}"
+        what = "there is none to end" if which == ALL else what
         _answer(out, item.at, "unrestrict", False, f"{what}; in force: {there or 'none'}")
         return
     _end(state, found, event.actor, item.at, out)
@@ -118,7 +119,7 @@ def _waive(state: State, item: Input, out: list[Effect]) -> None:
     _laid(state, found, term, f"what {found.name} forbids is {lifts}", item.at, out)
     until = format_second(term.until)
     _tell(state, item.at, f"waived by {event.actor} until {until}: {found.name} is {lifts}: {event.reason}", out)
-    text = f"{found.name} is {lifts} until {until}; `engine unwaive {found.name}` ends it sooner"
+    text = f"{found.name} is {lifts} until {until}; `{unwaiving(found.name)}` ends it sooner"
     _answer(out, item.at, "waive", True, text + _still(state))
 
 

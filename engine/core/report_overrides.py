@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.core.overrides import restriction_words
 from engine.core.state import State
+from engine.core.waiving import unwaiving
 from engine.model.codec import Data
 from engine.model.overrides import Denial, Restriction, Term, Waiver
 from engine.model.restraints import NONE, InForce
@@ -48,7 +49,7 @@ def _waiver(state: State, one: Waiver) -> Data:
     return {
         "name": one.name, "rule": one.rule, "kill": one.kill,
         "holds_back": [_held_back(force) for force in held if force.restraint != NONE],
-        **_term(one.term, f"engine unwaive {one.name}"),
+        **_term(one.term, unwaiving(one.name)),
     }
 
 

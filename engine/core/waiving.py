@@ -50,6 +50,12 @@ def find_waivers(state: State, asked: str) -> list[Waiver]:
     return [] if found is None else [found]
 
 
+def unwaiving(name: str) -> str:
+    """Return the command that ends the waiver `name`, without brackets: a shell would take them for a pattern."""
+    rule, labels = split(name)
+    return f"engine unwaive {rule}" + ("" if labels is None else f"/{','.join(labels)}")
+
+
 def split(asked: str) -> tuple[str, tuple[str, ...] | None]:
     """Return the rule that `asked` names and the labels of its instance, None for all of it."""
     asked = asked.strip()

@@ -36,7 +36,7 @@ INTENTS = tuple(intent.value for intent in Intent if intent not in PROTECTIVE_IN
 
 def _restrict(request: Request, actor: str) -> Override:
     scope = Scope(
-        venue=text(request, "venue", optional=True), symbol=text(request, "symbol", optional=True),
+        venue=text(request, "venue", optional=True), symbol=_symbol(request, optional=True),
         intent=_intent(text(request, "intent", optional=True)),
     )
     restraint, maker_off = _restraint(request), switch(request, "maker_off")
@@ -66,6 +66,13 @@ def _restraint(request: Request) -> Restraint:
     )
 
 
+def _symbol(request: Request, *, optional: bool = False) -> str:
+    said = text(request, "symbol", optional=optional).strip()
+    if len(said.split()) > 1:
+        raise BadRequest(f"a symbol is one word, not {shown(said)}", "write it as the venue does, such as BTCUSDT")
+    return said
+
+
 def _intent(said: str) -> str:
     if said.upper() in PROTECTIVE_INTENTS:
         raise BadRequest(f"{said.upper()} protects what is open: it is never restricted", f"take {', '.join(INTENTS)}")
@@ -78,12 +85,13 @@ def _unrestrict(request: Request, actor: str) -> Override:
 
 def _deny(request: Request, actor: str) -> Override:
     return DenyCommand(
-        actor=actor, symbol=text(request, "symbol"), ttl=duration(request, "ttl", optional=True),
+        actor=actor, symbol=_symbol(request), ttl=duration(request, "ttl", optional=True),
         reason=text(request, "reason", optional=True),
     )
 
 
 def _undeny(request: Request, actor: str) -> Override:
+    # What was denied before names had to be one word can still be taken back.
     return UndenyCommand(actor=actor, symbol=text(request, "symbol"))
 
 

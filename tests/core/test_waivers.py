@@ -45,6 +45,9 @@ def test_what_is_waived_is_lifted_with_its_latches_and_the_rest_stays_as_it_was(
     before = forbidden(core)
     answer = core.said(waive(rule))
     assert answer.accepted and f"`engine unwaive {rule}` ends it sooner" in answer.text
+    one = core.said(waive(f"cutback.wide[{VENUE},{A}]"))
+    assert f"`engine unwaive cutback.wide/{VENUE},{A}` ends it sooner" in one.text, "brackets are a shell's own"
+    assert core.said(UnwaiveCommand(actor=ANN, rule=f"cutback.wide/{VENUE},{A}")).accepted
     assert forbidden(core) == {one: held for one, held in before.items() if one != rule}
     assert core.state.book.latches(), "a waiver ends no latch"
 

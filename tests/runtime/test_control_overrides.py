@@ -118,6 +118,14 @@ def test_what_makes_no_sense_is_told_with_what_would(words: str, said: str, fix:
     assert said in wrong.value.what and fix in wrong.value.fix, (wrong.value.what, wrong.value.fix)
 
 
+@pytest.mark.parametrize("verb", ["deny", "restrict"])
+def test_a_symbol_is_one_word(verb: str) -> None:
+    """`engine undeny BTC USDT`, as the answer would name it, could not be typed."""
+    with pytest.raises(BadRequest, match="a symbol is one word, not 'BTC USDT'"):
+        to_command({"verb": verb, "symbol": "BTC USDT"}, "ann")
+    assert "BTCUSDT" in str(to_command({"verb": verb, "symbol": " BTCUSDT "}, "ann"))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
