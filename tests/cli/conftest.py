@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -63,10 +64,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state directory of one whole demo run. Copy it before changing it."""
-    state = tmp_path_factory.mktemp("demo") / "state"
-    assert main(["run", "--tape", "demo", "--speed", "max", "--format", "json", "--state", str(state)]) == 0
-    return state
+    """The state directory of one whole demo run, made once for all workers. Copy it before changing it."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    place.mkdir(exist_ok=True)
+    made = place / "made"
+    with open(place / "lock", "w") as lock:
+        # Whoever comes first runs it; the others wait for the end of that.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            made.mkdir()
+            words = ["run", "--tape", "demo", "--speed", "max", "--format", "json", "--state", str(made / "state")]
+            try:
+                assert main(words) == 0
+            except BaseException:
+                shutil.rmtree(made)
+                raise
+    return made / "state"
 
 
 @pytest.fixture
