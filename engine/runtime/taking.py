@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.core.state import State
 from engine.core.step import Step, step, wake
-from engine.model.effects import Effect
+from engine.model.effects import AskVenue, Effect
 from engine.model.events import Command, Event, Input, VenueEvent
 from engine.runtime.perform import Performer
 from engine.runtime.record import Recorded
@@ -53,6 +53,28 @@ class Taker:
         deciding = self._deciding
         effects: Sequence[Effect] = made.effects
         deciding.record.effects(self.seq, at, effects)
+        again = asked_again(effects) if len(effects) > 1 else frozenset()
         for effect in effects:
-            deciding.performer.perform(effect, at)
+            if type(effect) is not AskVenue or effect.ask not in again:
+                deciding.performer.perform(effect, at)
             self._pause += deciding.observe(effect)
+
+
+def asked_again(effects: Sequence[Effect]) -> frozenset[int]:
+    """Return the numbers of the questions of one turn that are asked again later in it.
+
+    Timers that were due while no process ran, or while it stood still, all fire in one turn:
+    hours of questions that are asked again and again until somebody answers. The last of each
+    sort is the one that is waited for, and answers them all; sent at once, all together would
+    cost a start the rate limits that its stops need.
+    """
+    newest: dict[tuple[str, ...], int] = {}
+    again: set[int] = set()
+    for effect in effects:
+        if type(effect) is AskVenue:
+            key = (effect.query, effect.venue, effect.symbol, effect.client_id, str(effect.conditional), effect.why)
+            known = newest.get(key)
+            if known is not None:
+                again.add(known)
+            newest[key] = effect.ask
+    return frozenset(again)
