@@ -20,8 +20,9 @@ from engine.adapters.clock_system import SystemClock
 from engine.adapters.venue_ccxt import CcxtVenue
 from engine.adapters.venue_ccxt_keys import Keys, keys_from_environment, keys_from_file, scrubbed
 from engine.adapters.venue_ccxt_terms import CcxtTerms
+from engine.model.events import OrderRejected
 from engine.model.instruments import MarketKind
-from engine.model.reports import Query
+from engine.model.reports import Query, Rejection
 from engine.ports.venue import VenueRefused
 from tests.adapters.ccxt_kit import (
     API_KEY,
@@ -206,7 +207,10 @@ def test_before_it_is_open_the_checklist_fails_and_says_so() -> None:
         async with client(venue, opened=False) as (adapter, told):
             assert {one.verdict for one in await adapter.preflight()} <= {"fail", "warn"}
             adapter.place(order(), 1)
-            await told.first(1)
+            await asyncio.sleep(0.05)
+            assert not told, "it waits for the venue to be opened, or for the end of the run"
+        (rejected,) = told
+        assert isinstance(rejected, OrderRejected) and rejected.kind is Rejection.NOT_SENT
         assert not venue.asked
 
     run(test)

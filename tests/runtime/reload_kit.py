@@ -120,6 +120,14 @@ class Taker:
             while not self.handed or not isinstance(self.handed[-1], Candidate):
                 await asyncio.sleep(0.01)
 
+    async def rests(self, *, for_s: float = 0.5, within: float = 20) -> None:
+        """Wait until nothing was handed over for a while: what was read last may take its time."""
+        async with asyncio.timeout(within):
+            before = -1
+            while before != len(self.handed):
+                before = len(self.handed)
+                await asyncio.sleep(for_s)
+
     async def nothing(self, *, for_s: float = 0.5) -> None:
         """Assert that nothing is handed over for a while."""
         before = len(self.handed)
