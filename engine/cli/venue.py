@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
             "ENGINE_VENUE_URL": served.url, "BINANCE_API_KEY": wiring.KEY, "BINANCE_API_SECRET": wiring.SECRET,
             "ENGINE_DRY_RUN": "false",
         }
-        command = f"{called_as()} run --mode limited-live --venue binanceusdm"
+        # A state directory of its own: what an engine knows of this venue is wrong of any other.
+        command = f"{called_as()} run --mode limited-live --venue binanceusdm --state state/loopback"
         if args.format == "json":
             print_json({
                 "url": served.url, "key": wiring.KEY, "secret": wiring.SECRET, "tape": served.tape,

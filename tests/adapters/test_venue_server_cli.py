@@ -63,7 +63,7 @@ def test_it_serves_until_it_is_told_to_end(number: signal.Signals) -> None:
     assert process.returncode == 0, err
     assert served["key"] == "loopback-key" and served["environment"]["ENGINE_VENUE_URL"] == served["url"]
     assert served["environment"]["ENGINE_DRY_RUN"] == "false", "else the command would send nothing here either"
-    assert "run --mode limited-live --venue binanceusdm" in served["command"]
+    assert "run --mode limited-live --venue binanceusdm --state state/loopback" in served["command"]
     assert set(served["symbols"]) == listed >= {"BTCUSDT", "NOVAUSDT"}
     assert titles == ["Binance Futures Will Launch USDⓈ-Margined NOVAUSDT Perpetual Contract"]
     assert json.loads(out)["requests"] >= 2 and not err
