@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.tape_demo import demo_tape
 from engine.adapters.tape_writer import TapeWriter
 from engine.model.time import SECOND
 from engine.runtime.config import config_from_source, load_config
 from engine.runtime.control_client import NoEngine, call
 from engine.runtime.last_good import load_last_good
+from engine.runtime.wiring_tapes import named_tape
 from tests.simulation.command import ROOT, command, environment
 
 EXTRA = "rules/extra/{}.yaml"
@@ -180,15 +180,17 @@ def wait_for(what: Callable[[], bool], *, within: float = 30, every: float = 0.0
         time.sleep(every)
 
 
-def write_part(path: Path, begin: int, end: int) -> str:
-    """Write the part of the demo from `begin` to `end` (s after its first event) as a tape, and return its name."""
-    tape = demo_tape()
+def write_part(path: Path, begin: int, end: int, *, of: str = "demo") -> str:
+    """Write the part of the tape `of` from `begin` to `end` (s after its first event), and return its file's name."""
+    tape = named_tape(of)
     first = tape.header.first_at
-    with TapeWriter(path, source="a part of the demo") as writer:
+    with TapeWriter(path, source=f"a part of {of}") as writer:
         for instrument in tape.header.instruments:
             writer.define(instrument)
         for at, event in tape.events():
-            if begin * SECOND <= at - first < end * SECOND:
+            if at - first >= end * SECOND:
+                break
+            if begin * SECOND <= at - first:
                 writer.write(event, at)
     return str(path)
 

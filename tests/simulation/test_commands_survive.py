@@ -13,17 +13,28 @@ import pytest
 
 from engine.model.time import MINUTE
 from tests.simulation.command import ROOT, command, environment, run_json
+from tests.simulation.editing import write_part
 from tests.simulation.test_kill_and_resume import await_socket
 
-DAY = ("run", "--tape", "normal-day", "--format", "json")
+HOURS = 8
+"""So much of a normal day lasts half a minute at its speed: longer than a slow machine takes for two commands."""
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The words that run the first hours of a normal day."""
+    tape = write_part(tmp_path_factory.mktemp("day") / "day.tape.gz", 0, HOURS * 3600, of="normal-day")
+    return ("run", "--tape", tape)
 
 
 @pytest.mark.parametrize("wait_s", [0.5, 1.7, 3.1])
-def test_a_halt_and_a_flag_outlive_the_process_that_heard_them(tmp_path: Path, wait_s: float) -> None:
+def test_a_halt_and_a_flag_outlive_the_process_that_heard_them(
+    tmp_path: Path, day: tuple[str, ...], wait_s: float
+) -> None:
     """Killed right after the answer, the run goes on halted, and a second resumption agrees with the first."""
     state = tmp_path / "state"
     child = subprocess.Popen(
-        command(*DAY, "--speed", "900", "--state", str(state)), cwd=ROOT, env=environment(),
+        command(*day, "--format", "json", "--speed", "900", "--state", str(state)), cwd=ROOT, env=environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     await_socket(state / "engine.sock", child)
@@ -34,18 +45,20 @@ def test_a_halt_and_a_flag_outlive_the_process_that_heard_them(tmp_path: Path, w
     child.send_signal(signal.SIGKILL)
     child.wait()
 
-    resumed = run_json(*DAY[:3], "--speed", "max", "--resume", "--state", str(state))
+    resumed = run_json(*day, "--speed", "max", "--resume", "--state", str(state))
     assert (resumed["level"], resumed["orders"]) == ("halted", 0)
     assert inputs(state) == {"Start": 1, "SetFlagCommand": 1, "HaltCommand": 1, "StopCommand": 1}
-    again = run_json(*DAY[:3], "--speed", "max", "--resume", "--state", str(state))
+    again = run_json(*day, "--speed", "max", "--resume", "--state", str(state))
     assert (again["digest"], again["state_digest"]) == (resumed["digest"], resumed["state_digest"])
 
 
-def test_the_hour_of_a_flag_set_after_a_crash_begins_where_the_run_goes_on(tmp_path: Path) -> None:
+def test_the_hour_of_a_flag_set_after_a_crash_begins_where_the_run_goes_on(
+    tmp_path: Path, day: tuple[str, ...]
+) -> None:
     """It is obeyed there, so that is where its time begins; it ends once, as long after that as was said."""
     state = tmp_path / "state"
     child = subprocess.Popen(
-        command(*DAY, "--speed", "900", "--state", str(state)), cwd=ROOT, env=environment(),
+        command(*day, "--format", "json", "--speed", "900", "--state", str(state)), cwd=ROOT, env=environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     await_socket(state / "engine.sock", child)
@@ -56,7 +69,7 @@ def test_the_hour_of_a_flag_set_after_a_crash_begins_where_the_run_goes_on(tmp_p
     said = subprocess.run(told, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
     assert "obeyed when this run goes on, and its 20m begin there" in said.stdout
 
-    run_json(*DAY[:3], "--speed", "max", "--resume", "--state", str(state))
+    run_json(*day, "--speed", "max", "--resume", "--state", str(state))
     with sqlite3.connect(state / "journal.sqlite") as journal:
         changes = list(journal.execute("select at, payload from effects where kind = 'FlagChanged' order by n"))
     assert [json.loads(told)["after"] for _, told in changes] == ["40", "50"]
