@@ -101,26 +101,26 @@ class Taker:
         """Why readings came to nothing, in order."""
         return [one.reason for one in self.handed if isinstance(one, Refused)]
 
-    async def until(self, name: str, *, within: float = 10) -> None:
+    async def until(self, name: str, *, within: float = 60) -> None:
         """Wait until the set `name` is in force."""
         async with asyncio.timeout(within):
             while self.in_force != name:
                 await asyncio.sleep(0.01)
 
-    async def refused(self, count: int = 1, *, within: float = 10) -> str:
+    async def refused(self, count: int = 1, *, within: float = 60) -> str:
         """Wait until `count` readings were refused; return why the last one was."""
         async with asyncio.timeout(within):
             while len(self.refusals) < count:
                 await asyncio.sleep(0.01)
         return self.refusals[-1]
 
-    async def taken(self, *, within: float = 10) -> None:
+    async def taken(self, *, within: float = 60) -> None:
         """Wait until the last thing handed over is a candidate."""
         async with asyncio.timeout(within):
             while not self.handed or not isinstance(self.handed[-1], Candidate):
                 await asyncio.sleep(0.01)
 
-    async def rests(self, *, for_s: float = 0.5, within: float = 20) -> None:
+    async def rests(self, *, for_s: float = 0.5, within: float = 60) -> None:
         """Wait until nothing was handed over for a while: what was read last may take its time."""
         async with asyncio.timeout(within):
             before = -1
