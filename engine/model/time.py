@@ -19,16 +19,20 @@ DAY = 24 * HOUR
 LONGEST = 366 * DAY
 
 _UNITS = {"ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)", re.ASCII)
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_duration(text: str) -> int:
-    """Return `text` (`250ms`, `90s`, `5m`, `6h`, `1d`) in ns; ValueError says what is wrong."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration: write a number and ms, s, m, h or d, such as 90s")
-    ns = int(Decimal(match[1]) * _UNITS[match[2]])
+    """Return `text` (`250ms`, `90s`, `5m`, `6h`, `1d`) in ns; ValueError says what is wrong.
+
+    Several parts are added up, the largest unit first and each of them once: `1h30m`, as `format_duration` writes it.
+    """
+    parts = _PART.findall(text)
+    sizes = [_UNITS[unit] for _, unit in parts]
+    if not parts or "".join(map("".join, parts)) != text or sizes != sorted(set(sizes), reverse=True):
+        raise ValueError(f"{text!r} is not a duration: write a number and ms, s, m, h or d, such as 90s or 1h30m")
+    ns = sum(int(Decimal(number) * _UNITS[unit]) for number, unit in parts)
     if ns > LONGEST:
         raise ValueError(f"{text!r} is longer than 366d")
     return ns
