@@ -38,6 +38,8 @@ class PublicVenue:
 
     async def open(self) -> tuple[InstrumentDefined, ...]:
         """Return what can be traded; VenueRefused where the venue cannot be reached or does not know a symbol."""
+        # A try before this one that waited in vain for its turn may have left a connection.
+        await self._wire.close()
         self._wire.start()
         errand = errand_of(self._terms)
         try:
