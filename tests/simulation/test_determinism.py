@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from engine.model.time import MINUTE
 from engine.ports.feed import TAPE_ACTOR
 from engine.runtime.config import load_config
+from engine.runtime.rewind import rewind
+from engine.runtime.wiring_journal import read_journal
+from engine.runtime.wiring_tapes import named_tape
 from tests.simulation.command import ROOT, run_json
 
 KEYS = {
@@ -37,6 +41,8 @@ class Twice:
     first: dict[str, Any]
     second: dict[str, Any]
     effects: list[dict[str, Any]]
+    state: Path
+    """The state directory of the first."""
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the effects of one kind, in order."""
@@ -53,7 +59,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     )
     with sqlite3.connect(where / "1" / "journal.sqlite") as journal:
         effects = [json.loads(row[0]) for row in journal.execute("select payload from effects order by n")]
-    return Twice(first, second, effects)
+    return Twice(first, second, effects, where / "1")
 
 
 def test_the_demo_is_the_same_twice_and_tells_its_story(demo: Twice) -> None:
@@ -95,6 +101,19 @@ def test_every_action_and_every_hand_of_the_validator_is_shown(demo: Twice) -> N
     done = {(one["verb"], one["accepted"]) for one in demo.of("CommandAnswered")}
     assert done == {("rearm", True), ("flag set", True), ("flag unset", True), ("waive", True), ("stop", True)}
     assert {one["actor"] for one in demo.of("LatchCleared")} >= {TAPE_ACTOR}
+
+
+def test_what_the_operator_of_the_story_types_is_taken_once_behind_a_checkpoint_too(demo: Twice) -> None:
+    """Begun again where a flag was typed before and another comes: every effect on the way is held to the journal."""
+    switched = next(one["at"] for one in demo.of("FlagChanged") if one["name"] == "DEPEG_SWITCH_QUOTE")
+    reader = read_journal(demo.state)
+    try:
+        past = rewind(reader, named_tape("demo"), ROOT, switched + 3 * MINUTE)
+    finally:
+        reader.close()
+    assert past.from_seq > 0 and past.compared >= 1
+    values = past.state.flags.values
+    assert (values["DEPEG_SWITCH_QUOTE"], values["FUNDING_HEDGE_RATIO"], values["SCALP_ENABLED"]) == (True, 1.0, False)
 
 
 def test_a_normal_day_is_not_restricted(tmp_path: Path) -> None:
