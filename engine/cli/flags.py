@@ -18,7 +18,9 @@ from engine.model.flags import REFUSES, WARNS, Layer
 from engine.ruleset.diagnostics import format_text, has_errors
 from engine.runtime.config import Config, load_config
 from engine.runtime.flag_table import Row, flag_table
-from engine.runtime.statedir import JOURNAL
+from engine.runtime.offline import config_in_force
+from engine.runtime.statedir import JOURNAL, holder
+from engine.runtime.wiring_journal import read_journal
 
 _PLANNED = {
     WARNS: "what reads it does not exist yet: changed, it is told at a start and nothing comes of it",
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    rows = flag_rows(_config(), state_dir(args))
+    rows = flag_rows(_config(state_dir(args)), state_dir(args))
     if args.format == "json":
         print_json(rows)
         return FINE
@@ -68,7 +70,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _one(args: argparse.Namespace) -> int:
-    rows, name = flag_rows(_config(), state_dir(args)), args.name.upper()
+    rows, name = flag_rows(_config(state_dir(args)), state_dir(args)), args.name.upper()
     found = next((row for row in rows if row["name"] == name), None)
     if found is None:
         raise Failure(unknown_flag(name, [row["name"] for row in rows]), "engine flags")
@@ -80,7 +82,14 @@ def _one(args: argparse.Namespace) -> int:
     return FINE
 
 
-def _config() -> Config:
+def _config(where: Path) -> Config:
+    """Return what the engine that runs in `where` decides by, else what one started from this shell would."""
+    if (where / JOURNAL).exists() and holder(where) is not None:
+        reader = read_journal(where)
+        try:
+            return config_in_force(reader, home())
+        finally:
+            reader.close()
     config = load_config(home(), os.environ)
     if not config.flag_specs or has_errors(config.findings):
         raise Failure("the configuration has errors:\n" + format_text(config.findings), "mend it and ask again")

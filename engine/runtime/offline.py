@@ -18,16 +18,19 @@ from engine.core.checkpoint import dump_state, load_state
 from engine.core.report import status
 from engine.core.state import State
 from engine.core.step import step
-from engine.model.codec import Data, canonical
+from engine.model.codec import Data, canonical, decode
 from engine.model.effects import CommandAnswered, Effect
 from engine.model.events import (
     Command,
+    Event,
     FlattenCommand,
     HaltCommand,
     Input,
     ReconcileCommand,
+    Reload,
     ResumeCommand,
     SetFlagCommand,
+    Start,
 )
 from engine.model.override_commands import (
     DenyCommand,
@@ -37,6 +40,7 @@ from engine.model.override_commands import (
 )
 from engine.model.time import format_duration
 from engine.ports.journal import Checkpoint, Journal, JournalError, JournalReader
+from engine.runtime.config import Config
 from engine.runtime.configured import config_of, journalled_config
 from engine.runtime.control_protocol import BadRequest, ReloadRequest, failure, to_command
 from engine.runtime.control_server import user_name
@@ -107,6 +111,30 @@ def last_state(journal: JournalReader, root: Path) -> tuple[State, Standing, Dat
         what = f"the state at input {found.seq} was written by another version of this engine"
         raise JournalError(what, "ask with the version that ran it") from error
     return state, standing, data
+
+
+def config_in_force(journal: JournalReader, root: Path) -> Config:
+    """Return the configuration that decides in the run of `journal`: its files and environment, not ours of now.
+
+    JournalError where the journal does not say.
+    """
+    found = journal.last_checkpoint().checkpoint
+    try:
+        seq, sources = (0, []) if found is None else (found.seq, [unpack(found)[0].source])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        what = "the state of this run was written by another version of this engine"
+        raise JournalError(what, "ask with the version that runs it") from error
+    events = (decode(Event, item.payload) for item in journal.inputs_after(seq))
+    sources += [event.source_digest for event in events if isinstance(event, Start | Reload)]
+    wanted = (journal.get_status() or {}).get("ruling")
+    # The newest is not in force yet where its event is still on its way.
+    for digest in reversed(sources[1:]):
+        config = config_of(journal, root, digest)
+        if config.ruling().digest == wanted:
+            return config
+    if not sources:
+        raise JournalError("the journal has no beginning", "give the --state DIR of a run")
+    return config_of(journal, root, sources[0])
 
 
 def _take(journal: Journal, command: Command, root: Path) -> Data:

@@ -13,6 +13,7 @@ from engine.cli.text import PLAIN
 from engine.model.time import HOUR
 from engine.runtime.config import load_config
 from engine.runtime.flag_table import Row, flag_table
+from engine.runtime.statedir import StateDir
 from tests.cli.conftest import Engine
 from tests.conftest import ROOT
 
@@ -52,6 +53,25 @@ def test_a_time_that_has_not_begun_is_told_as_such(engine: Engine, after_demo: P
     assert done.code == 0 and "40 bps until 2h after the run goes on" in done.out, done.text
     for words in (("flags", "ENTRY_MAX_SPREAD_BPS"), ("flags",), ("overrides",)):
         assert "2h from the next start" in engine(*words, "--state", after_demo).out
+
+
+def test_of_an_engine_that_runs_its_own_environment_is_told_and_not_that_of_the_shell_that_asks(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at night has not typed what the session was started with."""
+    monkeypatch.setenv("WARMUP_SEC", "90")
+    tape = ROOT / "examples" / "tapes" / "review.tape.gz"
+    ran = engine("run", "--tape", tape, "--speed", "max", "--state", tmp_path / "state")
+    assert ran.code == 0, ran.text
+    monkeypatch.setenv("WARMUP_SEC", "7")
+    held = StateDir.acquire(tmp_path / "state", now=HOUR)
+    try:
+        running = engine("flags", "WARMUP_SEC", "--state", tmp_path / "state")
+    finally:
+        held.release()
+    over = engine("flags", "WARMUP_SEC", "--state", tmp_path / "state")
+    assert "value     90 s from environment" in running.out, running.text
+    assert "value     7 s from environment" in over.out, over.text
 
 
 def test_the_table_and_the_page_say_it_in_words() -> None:
