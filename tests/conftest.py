@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,16 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 _skipped: list[str] = []
-LONGEST = ("live", "simulation", "contract", "workbench")
-"""Folders whose tests wait for a clock or a process: begun first, so that no worker ends alone with them."""
+LONGEST = ("simulation", "contract", "workbench")
+"""Folders whose tests are long: begun first, so that no worker ends alone with them."""
+WAITING = "live"
+"""The folder whose tests mostly wait for a clock."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first; skip what needs the recordings where there are none."""
+    """Put the longest first, mixed with what waits; skip what needs the recordings where there are none."""
     items.sort(key=_place)
+    items[:] = _mixed(items)
     if SHARED.is_dir():
         return
     for item in items:
@@ -30,8 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    folder = _folder(item)
     return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").parts[0]
+
+
+def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Put one test that waits behind each module of the others: while it waits, the other workers use the cores."""
+    waiting = deque(item for item in items if _folder(item) == WAITING)
+    found: list[pytest.Item] = []
+    for _, module in groupby((item for item in items if _folder(item) != WAITING), key=lambda item: item.path):
+        found += module
+        if waiting:
+            found.append(waiting.popleft())
+    return [*found, *waiting]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
