@@ -44,6 +44,7 @@ READERS: Mapping[str, Reader] = {
     "DENYLIST_SLIPPAGE_BPS": Reader(_DENYLIST),
     "DENYLIST_TTL_HOURS": Reader(_DENYLIST),
     "ENGINE_DRY_RUN": Reader("run mode", BOOL),
+    "LIMITED_LIVE_MAX_DAILY_LOSS_USD": Reader("status: daily loss"),
     "EVENT_BREAKOUT_DRY_RUN": Reader(_BREAKOUT, BOOL),
     "EVENT_BREAKOUT_ENABLED": Reader(_BREAKOUT, BOOL),
     "EVENT_BREAKOUT_HALF_SIZE_MINUTES": Reader(_SIZES, NUMBER),
