@@ -106,10 +106,10 @@ def groups_for(word: str) -> list[Group]:
     return [cast(Group, import_module(f"engine.cli.{module}")) for module in wanted]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+def main(argv: Sequence[str] | None = None, groups: Sequence[Group] | None = None) -> int:
+    """Run one command, of `groups` where they are given, and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser, runners = build_parser(groups_for(words[0] if words else ""))
+    parser, runners = build_parser(groups_for(words[0] if words else "") if groups is None else groups)
     if not words:
         parser.print_help()
         return 2
