@@ -12,11 +12,14 @@ from decimal import Decimal
 
 from engine.exchange.exchange import SimulatedExchange
 from engine.model.effects import PlaceOrder, TargetOpened
+from engine.model.flags import FlagValue
 from engine.model.orders import Intent
 
 TRIM, EXIT, HEDGE = "trim_pct", "exit_risk", "hedge_ratio"
 ON_ITS_WAY = 2_000_000_000
 """An order that is not at the venue this long (ns) after it was sent never will be."""
+_UNWANTED = ((TRIM, "FUNDING_TRIM_PCT"), (EXIT, "DEPEG_EXIT_RISK"), (HEDGE, "FUNDING_HEDGE_RATIO"))
+"""What each sort of target is of, and the flag that says whether there are any."""
 Key = tuple[str, str]
 """(venue, symbol)."""
 
@@ -33,12 +36,10 @@ class _Toward:
 
 
 class Acted:
-    """See the module. `trim_pct` and `exit_risk` say what the operator wants."""
+    """See the module. `flag` says what the operator wants of a flag now."""
 
-    def __init__(
-        self, exchange: SimulatedExchange, trim_pct: Callable[[], Decimal], exit_risk: Callable[[], str]
-    ) -> None:
-        self._exchange, self._trim_pct, self._exit_risk = exchange, trim_pct, exit_risk
+    def __init__(self, exchange: SimulatedExchange, flag: Callable[[str], FlagValue | None]) -> None:
+        self._exchange, self._flag = exchange, flag
         self._toward: dict[Key, _Toward] = {}
         self._names: set[str] = set()
         self._hedged: dict[str, Key] = {}
@@ -65,12 +66,17 @@ class Acted:
         name = target.name + target.kind + target.symbol
         again, wrong = name in self._names, ""
         self._names.add(name)
+        for kind, flag in _UNWANTED:
+            # What was worked out while the flag said so goes on; nothing new is.
+            if target.kind == kind and not again and str(self._flag(flag)) in ("0", "0.0", "false"):
+                wrong = f"{target.name} acts on {target.symbol} though {flag} is {self._flag(flag)}"
+        wished = self._flag("DEPEG_EXIT_RISK")
+        if target.kind == EXIT and wished is not None and target.dry_run != (wished == "dry_run"):
+            wrong = f"{target.name} closes {target.symbol} though DEPEG_EXIT_RISK is {wished}"
         if target.kind == HEDGE:
-            return "" if again else self._open_hedge(target)
-        if target.kind == EXIT and target.dry_run != (self._exit_risk() != "true"):
-            wrong = f"{target.name} closes {target.symbol} though DEPEG_EXIT_RISK is {self._exit_risk()}"
-        if target.kind == TRIM and not self._trim_pct():
-            wrong = f"{target.name} trims {target.symbol} though FUNDING_TRIM_PCT is 0"
+            if not again:
+                self._open_hedge(target)
+            return wrong
         if target.dry_run or again:
             return wrong
         key = (target.venue, target.symbol)
@@ -85,18 +91,17 @@ class Acted:
         return wrong
 
     def _share(self, target: TargetOpened) -> Decimal | None:
-        pct = self._trim_pct()
+        pct = Decimal(str(self._flag("FUNDING_TRIM_PCT") or 0))
         if target.kind != TRIM or not 0 < pct < 100:
             return None
         return abs(target.quantity) * pct / (100 - pct)
 
-    def _open_hedge(self, target: TargetOpened) -> str:
+    def _open_hedge(self, target: TargetOpened) -> None:
         venue, _, symbol = target.name.split("/")[1].partition(",")
         self._hedged[target.name] = (venue, symbol)
         self._market = (target.venue, target.symbol)
         self._wanted += abs(target.quantity)
         self._largest = max(self._largest, abs(target.quantity))
-        return ""
 
     # -- the wire --------------------------------------------------------------------------------------
 

@@ -77,6 +77,5 @@ def lenient(command: Command) -> Command:
 def stuck(command: Command) -> Command:
     """Return a switch that stays on where it is to go off."""
     if isinstance(command, SetFlagCommand) and command.name in FEATURES and command.value == FEATURES[command.name][0]:
-        on = {"EVENT_BREAKOUT_DRY_RUN": False, "FUNDING_HEDGE_RATIO": 1}.get(command.name, True)
-        return replace(command, value=on)
+        return replace(command, value=command.name != "EVENT_BREAKOUT_DRY_RUN")
     return command

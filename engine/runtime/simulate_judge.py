@@ -86,10 +86,7 @@ class Judge:
         """How long (ns) ago everything was to be flattened, while it is not."""
         self.told = Told(bounds.cap_usd)
         self._answer: CommandAnswered | None = None
-        self._acted = Acted(
-            exchange, lambda: Decimal(str(self.told.flag("FUNDING_TRIM_PCT", bounds.trim_pct))),
-            lambda: str(self.told.flag("DEPEG_EXIT_RISK", bounds.exit_risk)),
-        )
+        self._acted = Acted(exchange, lambda name: self.told.flag(name, bounds.flags[name]))
         self._naked: int | None = None
         """How long (ns) a hedge has stood against nothing, while it does."""
 

@@ -7,6 +7,7 @@ changing another, and a seed that failed fails again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -20,6 +21,7 @@ from engine.model.events import (
     ResumeCommand,
     SetFlagCommand,
 )
+from engine.model.flags import FlagValue
 from engine.model.reports import Query
 from engine.model.time import MINUTE, MS, SECOND
 from engine.runtime.simulate_hands import ACTOR, acts, first_acts
@@ -57,10 +59,8 @@ class Bounds:
     """How soon everything is flat after flatten, or somebody was paged."""
     naked: int = 120 * SECOND
     """The longest a hedge may be held that nothing is left for."""
-    trim_pct: float = 0.0
-    """By how many per cent a spike of funding trims, while the operator says nothing else."""
-    exit_risk: str = "true"
-    """Whether a stablecoin that breaks closes everything, likewise."""
+    flags: Mapping[str, FlagValue] = field(default_factory=dict)
+    """What flags are while the operator says nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

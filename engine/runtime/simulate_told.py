@@ -34,7 +34,6 @@ Lease = tuple[str, object]
 FEATURES: Mapping[str, tuple[FlagValue, Intent]] = {
     "EVENT_BREAKOUT_ENABLED": (False, Intent.ENTRY), "EVENT_BREAKOUT_DRY_RUN": (True, Intent.ENTRY),
     "SCALP_ENABLED": (False, Intent.SCALP), "FUNDING_GUARD_ENABLED": (False, Intent.HEDGE),
-    "FUNDING_HEDGE_RATIO": (0, Intent.HEDGE),
 }
 """Flag -> the value that switches a feature off, and which orders it begins something with."""
 SLACK = 1.01
@@ -58,7 +57,8 @@ class Told:
     def __init__(self, size_usd: float) -> None:
         self._size = size_usd
         self._held: dict[Lease, Asked] = {}
-        self._flags: dict[str, tuple[FlagValue, int]] = {}
+        self._flags: dict[str, tuple[FlagValue | None, int]] = {}
+        """Value, None while nobody knows what became of a command about it, and when it ends."""
         self._waived: dict[str, int] = {}
         self.next_end: int | None = None
         """When the next override ends by itself."""
@@ -75,13 +75,15 @@ class Told:
             case EndMaintenanceCommand():
                 self._held.pop((MAINTENANCE, ""), None)
             case SetFlagCommand() | UnsetFlagCommand():
-                self._flags.pop(command.name, None)
+                self._flags[command.name] = (None, 0)
             case _:
                 return
         self._reckon()
 
     def answered(self, command: Command, at: int, answer: CommandAnswered | None) -> str:
         """The operator was told of `command` at `at`; return what must not have been accepted, empty for nothing."""
+        if isinstance(command, UnsetFlagCommand):
+            self._flags.pop(command.name, None)
         if answer is None or not answer.accepted:
             return ""
         wrong = ""
@@ -132,8 +134,8 @@ class Told:
 
     # -- what it means for an order --------------------------------------------------------------------
 
-    def flag(self, name: str, otherwise: FlagValue) -> FlagValue:
-        """Return what the operator set `name` to, or `otherwise`."""
+    def flag(self, name: str, otherwise: FlagValue) -> FlagValue | None:
+        """Return what the operator set `name` to, or `otherwise`; None while that is not known."""
         return self._flags[name][0] if name in self._flags else otherwise
 
     def waives(self, rule: str, at: int) -> bool:

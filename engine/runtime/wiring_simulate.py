@@ -84,7 +84,4 @@ def bounds_of(config: Config) -> Bounds:
     """Return what the oracles hold an engine of `config` to."""
     flags = config.flag_book().values
     # Each half of an entry is sized at its own price; what the market moves between the two is no exposure we chose.
-    return Bounds(
-        cap_usd=float(flags["EVENT_BREAKOUT_SIZE_USD"]) * 1.05, trim_pct=float(flags["FUNDING_TRIM_PCT"]),
-        exit_risk=str(flags["DEPEG_EXIT_RISK"]),
-    )
+    return Bounds(cap_usd=float(flags["EVENT_BREAKOUT_SIZE_USD"]) * 1.05, flags=flags)
