@@ -65,6 +65,8 @@ def _built(live: LiveSettings, ears: Ears) -> World:
     from engine.adapters.feed_outside import Outside
     from engine.adapters.feed_peg import PegFeed, PegFeedSettings
 
+    # First, because it says what is wrong with an endpoint.
+    venue = _venue(live, ears)
     outside = Outside(clock=ears.clock, tell=ears.tell_market)
     own = live.own_endpoint
     # Demo money is traded on a market of its own; what a coin is worth and what is announced is told in production.
@@ -82,7 +84,7 @@ def _built(live: LiveSettings, ears: Ears) -> World:
             else AnnouncementSettings(stream=_pushed(live, ears))
         )
         feeds.append(AnnouncementFeed(settings, outside))
-    return World(venue=_venue(live, ears), feeds=tuple(feeds), watch=market.watch, resync=market.resync)
+    return World(venue=venue, feeds=tuple(feeds), watch=market.watch, resync=market.resync)
 
 
 def _market(live: LiveSettings, ears: Ears, stream: str, settings: type[BinanceFeedSettings]) -> BinanceFeedSettings:

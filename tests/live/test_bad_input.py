@@ -45,6 +45,7 @@ def test_each_is_refused_where_nothing_is_held(tmp_path: Path) -> None:
             await _refused(place, {}, "binanceusdm", "check")
             nobody = f"http://127.0.0.1:{_free_port()}"
             await _refused(place, {"ENGINE_VENUE_URL": nobody}, "cannot be reached", "check the network")
+            await _refused(place, {"ENGINE_VENUE_URL": "notaurl"}, "neither production, demo nor a URL", "write")
             async with _hedged(place.server.url) as url:
                 await _refused(place, {"ENGINE_VENUE_URL": url}, "hedge mode", "one-way")
             assert not place.placed() and not place.exchange.open_orders()
