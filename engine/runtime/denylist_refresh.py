@@ -10,10 +10,8 @@ goes when it has ended.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from engine.model.time import SECOND, format_second
 from engine.ruleset.diagnostics import has_errors
 from engine.ruleset.ruling import Denied
 from engine.runtime.denylist import read_denylist
+from engine.runtime.whole_file import put_whole
 
 HEADING, MARK = "# refreshed ", "refreshed: "
 _SAYS = "lines below whose reason begins with `refreshed:` come and go by themselves"
@@ -149,18 +148,5 @@ def _bytes(path: Path) -> bytes:
 
 def _swap(path: Path, before: bytes, after: bytes) -> bool:
     """Put `after` in the place of `before`, down to the disk; False where the file is not `before` any more."""
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
-            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-            os.fchmod(file.fileno(), mode)
-        if _bytes(path) != before:
-            return False
-        os.replace(fresh, path)
-        return True
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    return put_whole(path, after, mode=mode, still=lambda: _bytes(path) == before)

@@ -7,7 +7,6 @@ Nothing that it may hold makes reading raise.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -15,12 +14,13 @@ import os
 import stat
 from pathlib import Path
 
+from engine.runtime.whole_file import put_whole
+
 NAME = "last_good"
 FORM = 1
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is looked at."""
 _LONGEST_HEAD = 1_000
-_FRESH = ".new"
 
 
 def keep_last_good(path: Path, source: bytes) -> str:
@@ -30,16 +30,9 @@ def keep_last_good(path: Path, source: bytes) -> str:
     older file stays, and the reload it belongs to is good all the same.
     """
     head = json.dumps({"form": FORM, "bytes": len(source), "sha256": hashlib.sha256(source).hexdigest()})
-    fresh = path.with_name(path.name + _FRESH)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        _write(fresh, head.encode() + b"\n" + source)
-        os.replace(fresh, path)
-        _sync_folder(path.parent)
+        put_whole(path, head.encode() + b"\n" + source)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return f"there is no room for {path}; the older one stays"
         return f"{path} cannot be written: {error.strerror or error}; the older one stays"
@@ -78,18 +71,6 @@ def _checked(path: Path, head: bytes, source: bytes) -> tuple[bytes | None, str]
     return source, ""
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that was not there, down to the disk."""
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(opened, left):]
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
 def _read(path: Path) -> bytes | None:
     """Return the bytes of a regular file, or None; OSError where it cannot be read."""
     # O_NONBLOCK: opening a pipe must not wait for a writer.
@@ -99,13 +80,3 @@ def _read(path: Path) -> bytes | None:
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             return None
         return file.read(LARGEST + 1)
-
-
-def _sync_folder(path: Path) -> None:
-    """Bring the new name down to the disk; a file system that cannot is no reason to fail."""
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(opened)
-    finally:
-        os.close(opened)

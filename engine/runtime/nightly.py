@@ -8,9 +8,7 @@ tried again while the run lasts.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from engine.model.time import MINUTE, format_second
 from engine.ports.journal import About, JournalError, JournalReader
 from engine.runtime.config import DENYLIST
 from engine.runtime.denylist_refresh import RefreshError, refresh_file
+from engine.runtime.whole_file import put_whole
 
 FOLDER = "var"
 """Where a state directory keeps what was at risk, a file a day."""
@@ -125,7 +124,7 @@ def write_risk(state: Path, effect: RiskMeasured, *, durable: bool) -> Path:
     folder = state / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{effect.day}.json"
-    _replace(path, json.dumps(risk_data(effect), indent=2) + "\n", durable=durable)
+    put_whole(path, (json.dumps(risk_data(effect), indent=2) + "\n").encode(), durable=durable)
     return path
 
 
@@ -164,26 +163,4 @@ def _all_done(state: Path) -> dict[str, str]:
 def _note_done(state: Path, kind: str, day: str) -> None:
     done = _all_done(state)
     done[kind] = max(day, done.get(kind, ""))
-    _replace(state / DONE, json.dumps(done, sort_keys=True) + "\n", durable=True)
-
-
-def _replace(path: Path, text: str, *, durable: bool) -> None:
-    """Put `text` in the place of `path` in one step: whoever reads it reads all of it, or what was there before."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(fresh, "w", encoding="utf-8") as file:
-            file.write(text)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(fresh, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise
-    if durable:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    put_whole(state / DONE, (json.dumps(done, sort_keys=True) + "\n").encode())

@@ -35,7 +35,7 @@ def test_what_a_crash_left_is_in_nobodys_way(tmp_path: Path) -> None:
     """A half-written new file, even one that is a link to elsewhere, is replaced and never followed."""
     path, elsewhere = tmp_path / "last_good", tmp_path / "elsewhere"
     elsewhere.write_text("mine")
-    (tmp_path / "last_good.new").symlink_to(elsewhere)
+    (tmp_path / f".last_good.{os.getpid()}").symlink_to(elsewhere)
     assert keep_last_good(path, b"good") == "" and load_last_good(path) == (b"good", "")
     assert elsewhere.read_text() == "mine"
 
