@@ -229,7 +229,6 @@ class UserStream:
         elif isinstance(part, AlgoUpdate):
             self._told.streamed(part.report.client_id, part.report)
 
-
     def _puzzled(self, kind: str) -> None:
         """Have the account asked once for a kind of message that a venue has begun to send; the stream is whole."""
         if kind not in self._strange and len(self._strange) < _STRANGE:

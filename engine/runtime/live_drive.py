@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,16 @@ from engine.core.report import status
 from engine.core.state import STOPPING
 from engine.model.codec import Data
 from engine.model.effects import Effect
-from engine.model.events import Command, HaltCommand, OrderWithheld, ReconcileCommand, Start, StrategyFailed
+from engine.model.events import (
+    Command,
+    HaltCommand,
+    InstrumentDefined,
+    OrderWithheld,
+    ReconcileCommand,
+    Start,
+    StrategyFailed,
+    VenueEvent,
+)
 from engine.model.market import Announcement, DepthDelta, DepthSnapshot, MarketEvent
 from engine.ports.bus import Bus
 from engine.ports.clock import Clock
@@ -43,7 +52,7 @@ from engine.runtime.reload import Around, Reloader
 from engine.runtime.settings_live import LiveSettings
 from engine.runtime.statedir import StateDir
 from engine.runtime.wiring_watch import file_hints
-from engine.runtime.world import Builder, Ears, World, bars_wanted, of_same_coins
+from engine.runtime.world import Builder, Ears, World, bars_wanted, held_or_ordered, of_same_coins, willing
 
 STATUS_EVERY = 1_000_000_000
 PATIENCE_S = 4.0
@@ -94,12 +103,13 @@ class LiveDrive:
     def _built(self) -> World:
         setting = self._set
         ears = Ears(
-            clock=setting.clock, tell=self._queue.put_urgent, tell_market=self._heard_market, gate=self._gate,
+            clock=setting.clock, tell=self._heard_venue, tell_market=self._heard_market, gate=self._gate,
             environment=setting.environment, trades=setting.run.paper is None,
             listen=bool(setting.run.state.flags.values.get("EXEC_FILLS_LISTENER_ENABLED", True)),
             bars=bars_wanted(setting.run.state.flags.values),
         )
-        return setting.builder(setting.live, ears)
+        world = setting.builder(setting.live, ears)
+        return replace(world, watch=willing(world.watch, setting.warn))
 
     async def go(self, where: StateDir) -> dict[str, Any]:
         """Run until somebody stops it, and return the last status. VenueRefused where the venue cannot be used."""
@@ -202,6 +212,11 @@ class LiveDrive:
         else:
             await asyncio.Event().wait()
 
+    def _heard_venue(self, event: VenueEvent) -> None:
+        self._queue.put_urgent(event)
+        if isinstance(event, InstrumentDefined) and not self._set.live.symbols:
+            self._world.watch((event.instrument.symbol,))
+
     def _heard_market(self, event: MarketEvent) -> None:
         if isinstance(event, Announcement) and event.symbols:
             # First, so that the last quote from before it is heard before it: what a listing is measured from.
@@ -231,6 +246,9 @@ class LiveDrive:
             self._asked.hear(effect, self._loop.current)
         if self._nightly is not None:
             self._nightly.hear(effect)
+        symbol = held_or_ordered(effect)
+        if symbol:
+            self._world.watch((symbol,))
         try:
             self._set.observer.effect(effect)
         except Exception as broken:

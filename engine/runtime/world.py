@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.model.effects import Effect, FillBooked, PlaceOrder, PositionAdopted
 from engine.model.flags import FlagValue
 from engine.model.instruments import Instrument, MarketKind
 from engine.ports.clock import Clock
@@ -13,6 +14,8 @@ from engine.ports.venue import Gate, LiveVenue, Tell
 from engine.risk.sizer import SPAN
 from engine.risk.wanted import wanted
 from engine.runtime.settings_live import LiveSettings
+
+Watch = Callable[[tuple[str, ...]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class World:
 
     venue: LiveVenue
     feeds: tuple[LiveFeed, ...]
-    watch: Callable[[tuple[str, ...]], None]
+    watch: Watch
     resync: Callable[[str], None]
 
 
@@ -54,6 +57,24 @@ def of_same_coins(symbols: Sequence[str], known: Iterable[Instrument]) -> tuple[
     coins = {one.base for one in listed if one.symbol in symbols}
     others = sorted(one.symbol for one in listed if one.base in coins and one.kind is MarketKind.PERPETUAL)
     return tuple(dict.fromkeys((*symbols, *others)))
+
+
+def willing(watch: Watch, warn: Callable[[str], None]) -> Watch:
+    """Return `watch` that never raises: a name that no market can be asked for must not end what guards the others."""
+    def watching(symbols: tuple[str, ...]) -> None:
+        try:
+            watch(symbols)
+        except ValueError as error:
+            warn(f"not watched: {error}")
+
+    return watching
+
+
+def held_or_ordered(effect: Effect) -> str:
+    """Return the symbol that `effect` orders, fills or takes over, empty where it does none: its market is needed."""
+    if isinstance(effect, FillBooked):
+        return effect.fill.symbol
+    return effect.symbol if isinstance(effect, PlaceOrder | PositionAdopted) else ""
 
 
 Builder = Callable[[LiveSettings, Ears], World]

@@ -138,9 +138,10 @@ async def _flattened(place: Town) -> None:
 
 
 def test_what_somebody_else_does_at_the_venue(tmp_path: Path) -> None:
-    """A position that is not ours is adopted and gets its stop; an order that is not ours is told, and left alone."""
+    """A position that is not ours is adopted, gets its stop and is priced; an order that is not ours is left alone."""
     async def story() -> None:
-        async with town(tmp_path, price=flat, flags=CALM) as place:
+        # Nobody announces the coin: it is watched because it is held.
+        async with town(tmp_path, price=flat, flags=CALM, announced=False) as place:
             engine = await place.start()
             ready = await place.until(lambda: _calm(place), 90)
             assert ready, _status(place)
@@ -150,9 +151,10 @@ def test_what_somebody_else_does_at_the_venue(tmp_path: Path) -> None:
             await place.engine("reconcile")
             guarded = await place.until(lambda: bool(place.stops()) and bool(place.status()["positions"]), 40)
             told = await place.until(lambda: any("by-hand-1" in text for text in _told(place)), 20)
+            priced = await place.until(lambda: place.status()["positions"][0]["mark"] is not None, 20)
             code, said, _ = await place.stop(engine)
             assert guarded, said
-            assert told and code == 0, said
+            assert told and priced and code == 0, said
             stop = place.stops()[0].order
             assert stop.side is Side.SELL and stop.client_id.startswith("rb-"), stop
             assert place.status()["positions"][0]["quantity"] == "30"

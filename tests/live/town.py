@@ -60,7 +60,7 @@ def rising(second: float) -> float:
     return min(breakout(second), 2.06) if second < 11 else 2.06
 
 
-def write_story(path: Path, price: Price = breakout, *, seconds: int = 60) -> Path:
+def write_story(path: Path, price: Price = breakout, *, seconds: int = 60, announced: bool = True) -> Path:
     """Write the story as a tape and return its path."""
     with TapeWriter(path, source="a test") as tape:
         tape.define(XYZ)
@@ -68,7 +68,7 @@ def write_story(path: Path, price: Price = breakout, *, seconds: int = 60) -> Pa
             at = BEGIN + step * 100 * MS
             if step % 10 == 0:
                 tape.write(OraclePrice("test", "USDT", "USD", 1.0, str(step), at, at))
-            if step == 30:
+            if step == 30 and announced:
                 tape.write(Announcement(
                     "binance", "listing-1", "listing", "Binance Futures Will Launch XYZ", (SYMBOL,), at, at
                 ))
@@ -193,10 +193,10 @@ class Town:
 @asynccontextmanager
 async def town(
     where: Path, *, price: Price = breakout, requests: Sequence[WireRule] = (), streams: Sequence[StreamRule] = (),
-    flags: dict[str, str] | None = None, home: Path | None = None,
+    flags: dict[str, str] | None = None, home: Path | None = None, announced: bool = True,
 ) -> AsyncIterator[Town]:
     """A venue that plays the story from when somebody listens, with these faults; `home` is a house of the test's."""
-    tape = named_tape(str(write_story(where / "story.tape", price)))
+    tape = named_tape(str(write_story(where / "story.tape", price, announced=announced)))
     faults = Faults(wire=WireFaults(requests=tuple(requests), streams=tuple(streams)))
     server = server_of(tape, ServeOptions(seed="7", wait=True), faults, clock=SystemClock())
     await server.start()
