@@ -204,6 +204,8 @@ class Moves:
     def _why(self, instance: Instance, after: Standing, reading: Reading) -> str:
         timing = instance.compiled.timing
         if reading is Reading.TRUE:
+            if instance.standing.state is State.CLEARING:
+                return "true again"
             waited = timing.hold_for and after.state is State.FIRING
             return f"true for {format_duration(timing.hold_for)}" if waited else "true"
         if reading is Reading.UNKNOWN:

@@ -431,3 +431,13 @@ def _do(world: World, at: float, what: str, value: float, symbol: str) -> None:
         world.go(at)
         world.book.rearm(world.at, "--cleared", "op")
         world.moves += world.book.take_moves()
+
+
+def test_what_was_clearing_and_is_true_again_did_not_wait_as_long_as_at_first() -> None:
+    world = World(rule("a >= 10", hold_for=60, keep_firing_for=60))
+    for at, value in ((0, 20.0), (61, 20.0), (62, 1.0), (63, 20.0)):
+        world.put(at, a=value)
+    told = [(move.before, move.after, move.why) for move in world.moves if isinstance(move, RuleMoved)]
+    assert told[2:] == [
+        ("pending", "firing", "true for 1m"), ("firing", "clearing", "false"), ("clearing", "firing", "true again"),
+    ]
